@@ -1,0 +1,38 @@
+"""Numba flags, named here and nowhere else.
+
+`kernel` is strict IEEE arithmetic. `fused` additionally lets the compiler contract `a * b + c`
+into one rounding (never reorders sums), which the sweeps need to reach vector speed.
+`parallel` is `kernel` with `prange` run over threads. All are cached on disk, so that only the
+first process that ever calls a kernel pays for its compilation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+_FLAGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+
+
+def kernel(function: F) -> F:
+    """Compile `function` for one thread with strict floating point."""
+    compiled: F = numba.njit(**_FLAGS)(function)
+    return compiled
+
+
+def fused(function: F) -> F:
+    """Compile `function` for one thread, multiply-adds contracted."""
+    compiled: F = numba.njit(fastmath={"contract"}, **_FLAGS)(function)
+    return compiled
+
+
+def parallel(function: F) -> F:
+    """Compile `function` with its `prange` loops spread over threads, multiply-adds contracted."""
+    compiled: F = numba.njit(parallel=True, fastmath={"contract"}, **_FLAGS)(function)
+    return compiled
+
+
+prange: Any = numba.prange

@@ -1,0 +1,1 @@
+"""Map files and messages of other tools."""

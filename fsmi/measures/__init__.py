@@ -1,0 +1,1 @@
+"""Measures of the information in one beam, one family a module."""

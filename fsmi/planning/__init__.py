@@ -1,0 +1,1 @@
+"""Where to go next: frontiers, paths, the explorer, teams."""

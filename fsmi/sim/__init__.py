@@ -1,0 +1,1 @@
+"""Simulated worlds, sensors and closed loops."""

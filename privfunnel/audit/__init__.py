@@ -1,0 +1,1 @@
+"""Audits: what a table tells about a sensitive column, and reports of it."""

@@ -1,0 +1,1 @@
+"""Privacy funnels: releases that keep utility and hold leakage under a budget."""
