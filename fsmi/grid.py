@@ -192,7 +192,7 @@ class OccupancyGrid:
         return np.floor(self.world_to_grid(xy)[..., ::-1]).astype(np.intp)
 
     def world_to_grid(self, xy: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Continuous (column, row) coordinates (..., 2); cell (i, j) has its lower corner at (j, i)."""
+        """Continuous (column, row) coordinates (..., 2); cell (i, j) starts at (j, i)."""
         points = np.asarray(xy, dtype=np.float64)
         x0, y0, yaw = self.origin
         dx, dy = points[..., 0] - x0, points[..., 1] - y0
