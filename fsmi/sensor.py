@@ -58,7 +58,8 @@ class RangeSensor:
         if self.n_beams == 1:
             return np.zeros(1)
         if self.fov >= 2.0 * math.pi - 1e-9:
-            return -math.pi + np.arange(self.n_beams) * (2.0 * math.pi / self.n_beams)
+            turns = np.arange(self.n_beams, dtype=np.float64) / self.n_beams
+            return np.asarray(2.0 * math.pi * turns - math.pi)
         return np.asarray(
             np.linspace(-0.5 * self.fov, 0.5 * self.fov, self.n_beams), dtype=np.float64
         )
