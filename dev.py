@@ -28,11 +28,10 @@ def set_up() -> None:
         return
     print("Setting up .venv (once; about two minutes) ...", flush=True)
     if not PYTHON.exists():
-        venv.create(VENV, with_pip=True)
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    # torch first and pinned: a range would pull the CUDA build and gigabytes with it.
+        venv.create(VENV)
+    # The pip that came with this Python installs into .venv: works where ensurepip is missing.
+    pip = [sys.executable, "-m", "pip", "--python", str(PYTHON), "install", "--quiet"]
     constraints = ["-c", str(ROOT / "constraints.txt")]
-    subprocess.run([*pip, *constraints, "torch"], check=True)
     subprocess.run([*pip, *constraints, "-e", f"{ROOT}[dev,bench]"], check=True)
     STAMP.write_text(wanted.hexdigest())
 
