@@ -1,0 +1,64 @@
+"""`python3 dev.py bench [NAME ...] [--json FILE]`: run benchmarks and print their tables."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+# name -> (module with `rows(argv) -> list[dict]`, what it measures)
+BENCHMARKS = {
+    "fsmi": ("benchmarks.fsmi", "kernels, poses and whole maps of fsmi"),
+}
+
+
+def machine() -> dict[str, object]:
+    """What a reader needs to judge the figures: processor count, load, versions."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    return {
+        "processors": os.cpu_count(),
+        "load_1min": round(load, 2),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    """Rows as aligned text, one column a key in order of first appearance."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [keys] + [
+        [f"{v:.4g}" if isinstance(v := row.get(key, ""), float) else str(v) for key in keys]
+        for row in rows
+    ]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(keys))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def main(argv: list[str]) -> int:
+    """Run the named benchmarks; without a name, list them."""
+    parser = argparse.ArgumentParser(prog="dev.py bench", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS))
+    parser.add_argument("--json", type=Path, help="also write rows and machine to this file")
+    args, rest = parser.parse_known_args(argv)
+    if args.name is None:
+        for name, (_, what) in BENCHMARKS.items():
+            print(f"  {name:<10} {what}")
+        return 0
+    about = machine()
+    print(f"{args.name}: {about}")
+    rows = importlib.import_module(BENCHMARKS[args.name][0]).rows(rest)
+    print(table(rows))
+    if args.json:
+        args.json.write_text(json.dumps({"machine": about, "rows": rows}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
