@@ -1,8 +1,50 @@
-"""Fast Shannon mutual information of range scans on occupancy grids, and exploration with it."""
+"""Fast Shannon mutual information of range scans on occupancy grids, and exploration with it.
+
+Public names are loaded on first use (PEP 562), so that `import fsmi` stays light.
+"""
 
 from __future__ import annotations
 
-from fsmi.grid import OccupancyGrid
-from fsmi.sensor import RangeSensor
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["OccupancyGrid", "RangeSensor"]
+if TYPE_CHECKING:
+    from fsmi.grid import OccupancyGrid
+    from fsmi.information import monte_carlo_mi, path_mi, scan_mi
+    from fsmi.raycast import expected_ranges, simulate_ranges, traverse
+    from fsmi.sensor import RangeSensor
+
+# Public name -> the module that defines it.
+_HOME = {
+    "OccupancyGrid": "fsmi.grid",
+    "RangeSensor": "fsmi.sensor",
+    "expected_ranges": "fsmi.raycast",
+    "monte_carlo_mi": "fsmi.information",
+    "path_mi": "fsmi.information",
+    "scan_mi": "fsmi.information",
+    "simulate_ranges": "fsmi.raycast",
+    "traverse": "fsmi.raycast",
+}
+
+__all__ = [
+    "OccupancyGrid",
+    "RangeSensor",
+    "expected_ranges",
+    "monte_carlo_mi",
+    "path_mi",
+    "scan_mi",
+    "simulate_ranges",
+    "traverse",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

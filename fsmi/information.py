@@ -1,0 +1,316 @@
+"""Information of a scan at chosen poses: beam by beam, or with each cell counted once.
+
+The sum over beams counts a cell once for every beam that crosses it, so it grows with the number
+of beams; in unknown space 60 beams claim ten times what the scan can tell. With `joint` each
+cell counts once (a noise-free outcome is a function of the map)::
+
+    I(M; scan) = sum_c P(c is seen by at least one beam) * g(o_c)
+
+where g is what one update of the cell is expected to tell: o f_occ + (1 - o) f_emp with the
+sensor's inverse model, the cell's binary entropy for `shannon`. P(seen) is at least the largest
+reach of any beam through the cell (a lower bound, one to a few per cent low); `monte_carlo`
+samples maps instead.
+
+Early stop
+----------
+A beam ends where what lies behind can add at most `tol`. What lies behind a point reached with
+probability Q, over cells with expected gains g = o f_occ + (1 - o) f_emp, is
+``Q sum_c reach_c g_c <= Q K sum_c reach_c o_c <= Q K`` for any K >= g / o, because the first hits
+are exclusive. A KL divergence is at most the chi-square one, so f_occ <= (d - 1)^2 / (4 d) with
+d = delta_occ, also f_occ <= ln d, and (1 - o) f_emp / o <= (1 - delta_emp)^2: K is the sum of the
+two. For `shannon` the first hit among n cells has at most ln(n + 1) nats. Noise moves a reading
+at most Delta cells, which adds at most Delta max f_emp; where a report may be lost (noise off the
+beam, uncounted no-hits) the gain S of the cells in front is at stake too: Q (K + S).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from fsmi._scan import joint_sums, sampled_sums, scan_sums
+from fsmi.grid import OccupancyGrid
+from fsmi.measures.gain import gain_tables
+from fsmi.measures.noise import uniform_half_width, window_cells
+from fsmi.raycast import grid_poses
+from fsmi.sensor import RangeSensor
+
+Array = npt.NDArray[np.float64]
+
+EXPECTED_GAIN = ("numerical", "fsmi", "approx_fsmi", "uniform_fsmi")
+JOINT_MEASURES = (*EXPECTED_GAIN, "shannon")
+NOISY_MEASURES = ("approx_fsmi", "uniform_fsmi", "shannon")
+
+
+def shannon_tables(o: Array) -> tuple[Array, Array, Array]:
+    """Tables with which the expected gain of a noise-free beam is the entropy of its first hit.
+
+    The gain of the outcome "first hit in j" is then -ln P(e_j) = -ln o_j - sum ln(1 - o_i).
+    """
+    with np.errstate(divide="ignore"):
+        hit, miss = -np.log(o), -np.log1p(-o)
+    # The gain of an event that can't happen is never used; 0 keeps 0 * inf out of the sums.
+    hit[o <= 0.0] = 0.0
+    miss[o >= 1.0] = 0.0
+    return o, hit, miss
+
+
+def measure_tables(
+    cells: npt.NDArray[Any], sensor: RangeSensor, measure: str
+) -> tuple[Array, Array, Array]:
+    """Occupancy, gain of a hit and of a miss [nat] whose expectation is the measure."""
+    o, hit, miss = gain_tables(cells, sensor.delta_occ, sensor.delta_emp)
+    return shannon_tables(o) if measure == "shannon" else (o, hit, miss)
+
+
+@final
+@dataclass(frozen=True)
+class _View:
+    """What the kernels need: the part of the map that the poses can see, in grid units."""
+
+    poses: Array
+    angles: Array
+    length: float
+    shape: tuple[int, int]
+    table: Array
+
+
+def _view(grid: OccupancyGrid, poses: Array, sensor: RangeSensor, measure: str) -> _View:
+    length = sensor.max_range / grid.resolution
+    h, w = grid.shape
+    if len(poses) == 0:
+        return _View(poses, sensor.angles(), length, (1, 1), np.zeros((1, 3)))
+    low = np.maximum(np.floor(poses[:, :2].min(axis=0) - length) - 1.0, 0.0).astype(int)
+    top = np.minimum(np.ceil(poses[:, :2].max(axis=0) + length) + 1.0, (w, h)).astype(int)
+    cells = np.ascontiguousarray(grid.cells[low[1] : top[1], low[0] : top[0]])
+    table = np.stack([t.ravel() for t in measure_tables(cells, sensor, measure)], axis=-1)
+    moved = poses - np.array([low[0], low[1], 0.0])
+    shape = (int(cells.shape[0]), int(cells.shape[1]))
+    return _View(moved, sensor.angles(), length, shape, table)
+
+
+def _stop(
+    sensor: RangeSensor, measure: str, tol: float, cells: int, noise: tuple[float, int]
+) -> tuple[float, float, float]:
+    """(tol, rest, weight) of the stopping rule [nat]; the proof stands at the top of the module."""
+    sigma, window = noise
+    weight = 0.0 if sensor.count_no_hit and sigma == 0.0 else 1.0
+    if measure == "shannon":
+        return tol, math.log(cells + 1.0), weight
+    hit, miss = sensor.delta_occ, sensor.delta_emp
+    most_hit = min(math.log(hit), (hit - 1.0) ** 2 / (4.0 * hit))
+    most_miss = min(-math.log(miss), (1.0 - miss) ** 2 / (4.0 * miss))
+    return tol, most_hit + (1.0 - miss) ** 2 + window * most_miss, weight
+
+
+def scan_sums_bounded(
+    grid: OccupancyGrid, poses: Array, sensor: RangeSensor, measure: str, tol: float
+) -> tuple[Array, Array]:
+    """Sum over beams and the most that early stopping dropped from it [nat], each (P,)."""
+    view = _view(grid, poses, sensor, measure)
+    sigma = 0.0 if measure == "shannon" else sensor.sigma / grid.resolution
+    # Beams along an axis have the longest cells, diagonal ones the shortest: widest window.
+    shortest = math.sqrt(0.5)
+    width = uniform_half_width if measure == "uniform_fsmi" else window_cells
+    window = width(sigma, shortest)
+    noise = (sigma, measure == "uniform_fsmi", window)
+    stop = _stop(sensor, measure, tol, sum(view.shape) + 1, (sigma, window))
+    out, dropped = np.empty(len(poses)), np.empty(len(poses))
+    scan_sums(
+        view.poses, view.angles, view.length, view.shape, view.table, stop, noise,
+        sensor.count_no_hit, out, dropped,
+    )  # fmt: skip
+    return out, dropped
+
+
+def joint_sums_bounded(
+    grid: OccupancyGrid, poses: Array, sensor: RangeSensor, measure: str, tol: float, path: bool
+) -> tuple[Array, Array]:
+    """Each cell counted once, and the most that early stopping dropped [nat], each (P,)."""
+    view = _view(grid, poses, sensor, measure)
+    stop = _stop(sensor, measure, tol, sum(view.shape) + 1, (0.0, 0))
+    out, dropped = np.empty(len(poses)), np.empty(len(poses))
+    joint_sums(
+        view.poses, view.angles, view.length, view.shape, view.table, stop, sensor.count_no_hit,
+        path, out, dropped,
+    )  # fmt: skip
+    return out, dropped
+
+
+@final
+@dataclass(frozen=True)
+class MonteCarloInformation:
+    """Information of scans estimated over sampled maps.
+
+    Attributes
+    ----------
+    value, standard_error : array (P,)
+        Mean over the sampled maps and its standard error, in the units of `base`.
+    total, total_error : float
+        The same for the sum over the poses (along a path the errors are not independent).
+    n_maps : int
+        Number of maps sampled.
+    """
+
+    value: Array
+    standard_error: Array
+    total: float
+    total_error: float
+    n_maps: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain lists and numbers."""
+        return {
+            "value": self.value.tolist(),
+            "standard_error": self.standard_error.tolist(),
+            "total": self.total,
+            "total_error": self.total_error,
+            "n_maps": self.n_maps,
+        }
+
+    def __repr__(self) -> str:
+        return (
+            f"MonteCarloInformation(total {self.total:.4g} +- {self.total_error:.2g}"
+            f" over {len(self.value)} poses, {self.n_maps} maps)"
+        )
+
+
+def monte_carlo_mi(
+    grid: OccupancyGrid,
+    poses: npt.ArrayLike,
+    sensor: RangeSensor,
+    *,
+    measure: str = "approx_fsmi",
+    path: bool = False,
+    n_maps: int = 1000,
+    base: float = 2,
+    rng: np.random.Generator | int | None = None,
+) -> MonteCarloInformation:
+    """Information of noise-free scans with each cell counted once, by sampling maps.
+
+    Unbiased; the reference for `scan_mi(joint=True)` and, with `path`, for `path_mi`.
+
+    Parameters
+    ----------
+    grid, poses, sensor, measure, base
+        As for `scan_mi`; a measure of `JOINT_MEASURES`.
+    path : bool
+        Count each cell once over all poses, in their order, instead of once a pose.
+    n_maps : int
+        Maps sampled.
+    rng : Generator, int or None
+        Randomness.
+    """
+    _check_measure(measure, sensor, joint=True)
+    if isinstance(n_maps, bool) or int(n_maps) != n_maps or n_maps < 2:
+        raise ValueError(f"n_maps is {n_maps}; need a whole number of at least 2")
+    unit = _unit(base)
+    view = _view(grid, grid_poses(grid, poses), sensor, measure)
+    out = np.empty((int(n_maps), len(view.poses)))
+    sampled_sums(
+        view.poses, view.angles, view.length, view.shape, view.table, sensor.count_no_hit, path,
+        np.random.default_rng(rng), out,
+    )  # fmt: skip
+    out /= unit
+    totals = out.sum(axis=1)
+    root = math.sqrt(n_maps)
+    return MonteCarloInformation(
+        out.mean(axis=0),
+        out.std(axis=0, ddof=1) / root,
+        float(totals.mean()),
+        float(totals.std(ddof=1)) / root,
+        int(n_maps),
+    )
+
+
+def _unit(base: float) -> float:
+    if not (math.isfinite(base) and base > 1.0):
+        raise ValueError(f"base is {base}; need a number > 1 (2 for bits, math.e for nats)")
+    return math.log(base)
+
+
+def _check_measure(measure: str, sensor: RangeSensor, *, joint: bool) -> None:
+    noisy = not joint and sensor.sigma > 0.0
+    allowed = NOISY_MEASURES if noisy else JOINT_MEASURES
+    if measure not in allowed:
+        raise ValueError(f"measure is {measure!r}; one of {', '.join(allowed)}")
+    if joint and measure == "shannon" and not sensor.count_no_hit:
+        raise ValueError(
+            "joint shannon information is the entropy of the whole outcome, no returns included;"
+            " use a sensor with count_no_hit=True"
+        )
+
+
+def scan_mi(
+    grid: OccupancyGrid,
+    poses: npt.ArrayLike,
+    sensor: RangeSensor,
+    *,
+    measure: str = "approx_fsmi",
+    joint: bool = False,
+    base: float = 2,
+    tol: float = 1e-5,
+) -> Array:
+    """Information that a scan at each pose is expected to bring, (P,) [bit].
+
+    Parameters
+    ----------
+    grid : OccupancyGrid
+        The map; cells are independent.
+    poses : array (P, 3)
+        x [m], y [m], theta [rad] in the map frame, inside the map.
+    sensor : RangeSensor
+        Beams, range, noise and inverse sensor model.
+    measure : str
+        What a beam's information is. Without noise all but `shannon` are the same.
+    joint : bool
+        False: the sum over beams, which counts a cell once for every beam. True: each cell once,
+        at the best reach of any beam, a lower bound on the noise-free joint information (`sigma`
+        is not used); `monte_carlo_mi` is its reference.
+    base : float
+        Base of the logarithm: 2 for bits, `math.e` for nats.
+    tol : float
+        Largest information [bit] that a beam may leave behind when it stops early; 0 traces
+        every beam to its end. The sum is off by at most ``n_beams * tol`` (proof above).
+
+    Returns
+    -------
+    array (P,)
+    """
+    _check_measure(measure, sensor, joint=joint)
+    if not (math.isfinite(tol) and tol >= 0.0):
+        raise ValueError(f"tol is {tol}; need a finite number of bits of at least 0")
+    unit, nats = _unit(base), tol * math.log(2.0)
+    checked = grid_poses(grid, poses)
+    if joint:
+        sums, _ = joint_sums_bounded(grid, checked, sensor, measure, nats, path=False)
+    else:
+        sums, _ = scan_sums_bounded(grid, checked, sensor, measure, nats)
+    return sums / unit
+
+
+def path_mi(
+    grid: OccupancyGrid,
+    poses: npt.ArrayLike,
+    sensor: RangeSensor,
+    *,
+    measure: str = "approx_fsmi",
+    base: float = 2,
+    tol: float = 1e-5,
+) -> Array:
+    """Information added by the scan at each pose given the poses before it, (P,) [bit].
+
+    Each cell counts once along the whole path, at the best reach of any beam so far, so the sum
+    over the poses is a lower bound on the noise-free information of all scans together.
+    Parameters as for `scan_mi`.
+    """
+    _check_measure(measure, sensor, joint=True)
+    if not (math.isfinite(tol) and tol >= 0.0):
+        raise ValueError(f"tol is {tol}; need a finite number of bits of at least 0")
+    nats = tol * math.log(2.0)
+    sums, _ = joint_sums_bounded(grid, grid_poses(grid, poses), sensor, measure, nats, path=True)
+    return sums / _unit(base)
