@@ -1,1 +1,64 @@
-"""Measure what a release tells about a sensitive column, and train releases that tell less."""
+"""Measure what a release tells about a sensitive column, and train releases that tell less.
+
+Public names are loaded on first use (PEP 562), so that `import privfunnel` stays light.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from privfunnel.entropy import (
+        conditional_mutual_information,
+        entropy,
+        mutual_information,
+    )
+    from privfunnel.estimate import METHODS, Estimate, estimate_mi
+    from privfunnel.leakage import max_leakage
+
+# Public name -> the module that defines it.
+_HOME = {
+    "METHODS": "privfunnel.estimate",
+    "Estimate": "privfunnel.estimate",
+    "conditional_mutual_information": "privfunnel.entropy",
+    "entropy": "privfunnel.entropy",
+    "estimate_mi": "privfunnel.estimate",
+    "max_leakage": "privfunnel.leakage",
+    "mutual_information": "privfunnel.entropy",
+}
+
+__all__ = [
+    "METHODS",
+    "Estimate",
+    "conditional_mutual_information",
+    "entropy",
+    "estimate_mi",
+    "max_leakage",
+    "mutual_information",
+]
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Importing a submodule binds it to its parent; where a public function bears the same
+        # name (`entropy`, `audit`), the function keeps the name whatever is imported first.
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,49 @@
+"""Names of the estimators, and where each one lives.
+
+Nothing is imported here: `estimate_mi` imports an estimator when it is asked for, which keeps
+`import privfunnel` light and lets the door stand below the rooms it opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+Takes = Literal["discrete", "continuous", "any"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One estimator.
+
+    Attributes
+    ----------
+    target : "module:function". The function takes two `Variable`s and the keyword arguments
+        confidence, rng, progress and its own options, and returns an Estimate in nats.
+    about : one line for lists and messages.
+    takes : the kind of sides it is made for; "discrete" needs codes, "continuous" numbers.
+    preset : options that this name fixes.
+    """
+
+    target: str
+    about: str
+    takes: Takes = "continuous"
+    preset: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _plugin(correction: str, about: str) -> Method:
+    target = "privfunnel.estimators.plugin:plugin_mi"
+    return Method(target, about, "discrete", {"correction": correction})
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        "plugin": _plugin("none", "relative frequencies, as counted"),
+        "corrected": _plugin("permutation", "plug-in less its mean under independence"),
+        "miller_madow": _plugin("miller_madow", "plug-in with the first-order bias taken off"),
+        "grassberger": _plugin("grassberger", "plug-in with digamma corrections per cell"),
+        "shrinkage": _plugin("shrinkage", "James-Stein: the table pulled towards independence"),
+    }
+)
