@@ -1,22 +1,27 @@
-"""What an estimator is given: one side of a sample, as numbers (n, d) or as codes (n,).
+"""One side of a sample as estimators see it: numbers (n, d) that know what kind they are.
 
-The type of a side is inferred (text, booleans, categories and integers are discrete, floats are
-continuous unless a few values repeat) and can be stated.
+Kinds are inferred column by column (text, booleans and few repeated values are discrete, other
+numbers and dates continuous) and can be stated.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Kind = Literal["discrete", "continuous"]
-# A float or integer column with at most this many values, each seen five times on average, is
-# taken as discrete; privfunnel.tables uses the same rule for columns of a file.
+Kind = Literal["discrete", "continuous", "mixed"]
+FloatArray = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+# A column of numbers with more different values than this is continuous.
 MAX_LEVELS = 50
+# A nominal column becomes one indicator per level up to here, ordered codes beyond.
+MAX_INDICATORS = 30
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,15 @@ class Variable:
 
     Attributes
     ----------
-    values : (n, d) array of float64, or of whatever type the labels have when discrete.
-    kind : "discrete" or "continuous".
+    values : (n, d) float64; nominal columns (text) hold codes.
+    discrete : for each column, whether equal values mean the same thing happened.
+    nominal : for each column, whether its numbers are codes without order.
     name : how messages call it.
     """
 
-    values: npt.NDArray[Any]
-    kind: Kind
+    values: FloatArray
+    discrete: tuple[bool, ...]
+    nominal: tuple[bool, ...]
     name: str = "x"
 
     def __len__(self) -> int:
@@ -42,21 +49,29 @@ class Variable:
         """Number of columns."""
         return int(self.values.shape[1])
 
+    @property
+    def kind(self) -> Kind:
+        """The kind of all columns, or "mixed"."""
+        if all(self.discrete):
+            return "discrete"
+        return "mixed" if any(self.discrete) else "continuous"
+
     @cached_property
-    def codes(self) -> npt.NDArray[np.int64]:
+    def codes(self) -> Codes:
         """Integer codes (n,) of the rows, 0 to n_levels - 1.
 
         Raises
         ------
         ValueError
-            If the side is continuous and holds values that are not whole numbers.
+            If a continuous column holds values that are not whole numbers.
         """
-        if self.kind == "continuous" and not np.all(self.values == np.round(self.values)):
-            raise ValueError(
-                f"{self.name} holds values that are not whole numbers, a discrete method needs "
-                "codes: bin it first (privfunnel.tables.quantile_bins), state discrete_"
-                f"{self.name}=True, or use method='ksg' or 'auto'"
-            )
+        for column, discrete in zip(self.values.T, self.discrete, strict=True):
+            if not discrete and not np.array_equal(column, np.round(column)):
+                raise ValueError(
+                    f"{self.name} holds values that are not whole numbers, and this method counts "
+                    f"codes: bin it (privfunnel.tables.quantile_bins), state discrete_{self.name}="
+                    "True, or use method='auto' or 'ksg'"
+                )
         return joint_codes([encode(column)[0] for column in self.values.T])
 
     @cached_property
@@ -64,16 +79,34 @@ class Variable:
         """Number of different rows."""
         return int(self.codes.max()) + 1
 
+    @property
+    def real(self) -> FloatArray:
+        """The columns as numbers with a meaningful distance, (n, d).
+
+        Raises
+        ------
+        ValueError
+            If a nominal column has more than two levels.
+        """
+        for column, nominal in zip(self.values.T, self.nominal, strict=True):
+            if nominal and column.max() > 1:
+                raise ValueError(
+                    f"{self.name} holds text, and this method needs numbers: "
+                    "use method='auto', 'plugin' or 'classifier'"
+                )
+        return self.values
+
     @cached_property
-    def real(self) -> npt.NDArray[np.float64]:
-        """The columns as float64 (n, d); text is not allowed here."""
-        try:
-            return np.ascontiguousarray(self.values, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"{self.name} holds text, this method needs numbers: "
-                "use method='auto', 'plugin' or 'classifier'"
-            ) from None
+    def matrix(self) -> FloatArray:
+        """The columns as features of a classifier (n, k): nominal ones as 0/1 indicators."""
+        parts = []
+        for column, nominal in zip(self.values.T, self.nominal, strict=True):
+            levels = np.unique(column)
+            if nominal and 2 < len(levels) <= MAX_INDICATORS:
+                parts.append((column[:, None] == levels[None, :]).astype(np.float64))
+            else:
+                parts.append(column[:, None])
+        return np.hstack(parts)
 
     @cached_property
     def constant(self) -> bool:
@@ -82,11 +115,21 @@ class Variable:
 
     def take(self, rows: npt.NDArray[Any]) -> Variable:
         """The same side for some rows (indices or a mask)."""
-        return Variable(self.values[rows], self.kind, self.name)
+        return Variable(self.values[rows], self.discrete, self.nominal, self.name)
+
+
+def join(*sides: Variable, name: str = "x") -> Variable:
+    """Several sides side by side."""
+    return Variable(
+        np.hstack([side.values for side in sides]),
+        tuple(flag for side in sides for flag in side.discrete),
+        tuple(flag for side in sides for flag in side.nominal),
+        name,
+    )
 
 
 def as_variable(data: Any, *, name: str = "x", discrete: bool | None = None) -> Variable:
-    """Check one side of a sample and infer its kind unless `discrete` says it.
+    """Check one side of a sample and infer its kinds unless `discrete` states them.
 
     `data` is anything `numpy.asarray` understands with one or two axes, a Series or a DataFrame.
 
@@ -97,42 +140,86 @@ def as_variable(data: Any, *, name: str = "x", discrete: bool | None = None) -> 
     """
     if isinstance(data, Variable):
         return data
-    array = np.asarray(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"{name} must have shape (n,) or (n, d): {error}") from None
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2 or array.shape[1] == 0:
-        raise ValueError(f"{name} must have shape (n,) or (n, d), not {np.shape(data)}")
+        raise ValueError(f"{name} must have shape (n,) or (n, d), not {np.shape(array)}")
     if len(array) == 0:
         raise ValueError(f"{name} is empty")
-    array = _plain(array, name)
-    _refuse_missing(array, name)
+    return join(*(_one_column(column, name, discrete) for column in array.T), name=name)
+
+
+def _one_column(column: npt.NDArray[Any], name: str, discrete: bool | None) -> Variable:
+    plain = plain_column(column, name)
+    nominal = plain.dtype.kind == "U"
+    if nominal and discrete is False:
+        raise ValueError(f"{name} holds text and cannot be continuous: drop discrete_{name}=False")
     if discrete is None:
-        discrete = looks_discrete(array)
-    if not discrete and array.dtype.kind in "US":
-        raise ValueError(f"{name} holds text and cannot be continuous: leave out discrete_{name}")
-    if array.dtype.kind in "biuf":
-        array = array.astype(np.float64)
-    return Variable(array, "discrete" if discrete else "continuous", name)
+        discrete = nominal or plain.dtype.kind == "b" or few_values(plain)
+    values = encode(plain)[0] if nominal else plain
+    return Variable(values.astype(np.float64)[:, None], (discrete,), (nominal,), name)
 
 
-def looks_discrete(array: npt.NDArray[Any]) -> bool:
-    """Whether every column of a checked (n, d) array is text, boolean or has few values."""
-    if array.dtype.kind in "bUS":
-        return True
-    return all(_few_values(column) for column in array.T)
+def plain_column(column: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    """A column (n,) as float64, boolean or text, checked for missing and infinite values."""
+    kind = column.dtype.kind
+    if kind in "OT":
+        values = column.tolist()
+        if any(_missing(value) for value in values):
+            raise ValueError(f"{name} holds missing values: drop or fill those rows first")
+        if all(isinstance(value, bool | np.bool_) for value in values):
+            return np.array(values, dtype=bool)
+        if all(isinstance(value, int | float | np.number) for value in values):
+            column, kind = np.array(values, dtype=np.float64), "f"
+        elif all(isinstance(value, date) for value in values):
+            column, kind = np.array([_naive(v) for v in values], dtype="datetime64[us]"), "M"
+        else:
+            return np.array([str(value) for value in values])
+    if kind in "mM":
+        if np.isnat(column).any():
+            raise ValueError(f"{name} holds missing dates: drop or fill those rows first")
+        return column.astype("int64").astype(np.float64)
+    if kind in "bU":
+        return column
+    if kind == "S":
+        return column.astype(str)
+    if kind not in "iuf":
+        raise TypeError(f"{name} has type {column.dtype}; numbers, booleans, text or dates allowed")
+    numbers = column.astype(np.float64)
+    bad = int((~np.isfinite(numbers)).sum())
+    if bad:
+        raise ValueError(
+            f"{name} holds NaN or infinite values in {bad} of {len(numbers)} rows: "
+            "drop or fill those rows first"
+        )
+    return numbers
 
 
-def encode(column: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+def few_values(column: npt.NDArray[Any]) -> bool:
+    """Whether a column of numbers looks like codes: few different values, often repeated."""
+    # A look at the first rows settles almost every continuous column without a full sort.
+    if len(np.unique(column[:1000])) > MAX_LEVELS:
+        return False
+    levels = len(np.unique(column))
+    whole = np.array_equal(column, np.round(column))
+    return levels <= min(MAX_LEVELS, max(10 if whole else 2, len(column) // 5))
+
+
+def encode(column: npt.NDArray[Any]) -> tuple[Codes, npt.NDArray[Any]]:
     """Codes (n,) and the sorted levels they stand for."""
-    if column.dtype.kind in "biuf" and column.size:
-        small = _encode_small(column)
+    if column.dtype.kind in "iuf" and column.size:
+        small = _encode_narrow(column)
         if small is not None:
             return small
     levels, codes = np.unique(column, return_inverse=True)
     return codes.astype(np.int64), levels
 
 
-def joint_codes(columns: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+def joint_codes(columns: list[Codes]) -> Codes:
     """One code (n,) per combination of codes that occurs, 0 to the number of them - 1."""
     result = columns[0]
     for column in columns[1:]:
@@ -140,14 +227,12 @@ def joint_codes(columns: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
     return result
 
 
-def _encode_small(
-    column: npt.NDArray[Any],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]] | None:
-    # Whole numbers in a narrow range: a lookup table instead of a sort (20 times faster).
+def _encode_narrow(column: npt.NDArray[Any]) -> tuple[Codes, npt.NDArray[Any]] | None:
+    # Whole numbers in a narrow range: a lookup table instead of a sort.
     low, high = float(column.min()), float(column.max())
     if not high - low < 65_536:
         return None
-    shifted = (column.astype(np.float64) - low).astype(np.int64)
+    shifted = (column - column.min()).astype(np.int64)
     if column.dtype.kind == "f" and not np.array_equal(shifted + low, column):
         return None
     present = np.bincount(shifted) > 0
@@ -155,31 +240,11 @@ def _encode_small(
     return codes, (np.flatnonzero(present) + low).astype(column.dtype)
 
 
-def _few_values(column: npt.NDArray[Any]) -> bool:
-    # A look at the first rows settles almost every continuous column without a full sort.
-    if len(np.unique(column[:1000])) > MAX_LEVELS:
-        return False
-    levels = len(np.unique(column))
-    if np.all(column == np.round(column)):
-        return levels <= MAX_LEVELS
-    return levels <= min(MAX_LEVELS, max(2, len(column) // 5))
-
-
-def _plain(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
-    # Reduce dates, objects and mixed columns to float, boolean or text.
-    if array.dtype.kind in "biufUS":
-        return array
-    if array.dtype.kind in "mM":
-        if np.isnat(array).any():
-            raise ValueError(f"{name} holds missing dates: drop or fill those rows first")
-        return array.astype("int64").astype(np.float64)
-    if array.dtype.kind == "O":
-        if any(_missing(value) for value in array.flat):
-            raise ValueError(f"{name} holds missing values: drop or fill those rows first")
-        if all(isinstance(value, int | float | np.number) for value in array.flat):
-            return array.astype(np.float64)
-        return array.astype(str)
-    raise TypeError(f"{name} has type {array.dtype}; numbers, booleans, text or dates are allowed")
+def _naive(value: date) -> date:
+    # numpy knows no time zones: the same instant in UTC.
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
 
 
 def _missing(value: Any) -> bool:
@@ -188,14 +253,5 @@ def _missing(value: Any) -> bool:
         return True
     try:
         return bool(value != value)
-    except TypeError:
+    except (TypeError, ValueError):
         return True
-
-
-def _refuse_missing(array: npt.NDArray[Any], name: str) -> None:
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).any(axis=1).sum())
-        raise ValueError(
-            f"{name} holds NaN or infinite values in {bad} of {len(array)} rows: "
-            "drop or fill those rows first"
-        )

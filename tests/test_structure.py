@@ -26,7 +26,7 @@ FLOORS = {
     ],
     "privfunnel": [
         ["entropy", "leakage", "counting", "registry", "variables", "estimate"],
-        ["tables", "datasets"],
+        ["columns", "tables", "datasets", "panel"],
         ["estimators"],
         ["selection", "funnels"],
         ["audit"],
