@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from fsmi.information import monte_carlo_mi, path_mi, scan_mi
     from fsmi.raycast import expected_ranges, simulate_ranges, traverse
     from fsmi.sensor import RangeSensor
+    from fsmi.surface import mi_map
 
 # Public name -> the module that defines it.
 _HOME = {
     "OccupancyGrid": "fsmi.grid",
     "RangeSensor": "fsmi.sensor",
     "expected_ranges": "fsmi.raycast",
+    "mi_map": "fsmi.surface",
     "monte_carlo_mi": "fsmi.information",
     "path_mi": "fsmi.information",
     "scan_mi": "fsmi.information",
@@ -30,6 +32,7 @@ __all__ = [
     "OccupancyGrid",
     "RangeSensor",
     "expected_ranges",
+    "mi_map",
     "monte_carlo_mi",
     "path_mi",
     "scan_mi",

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,19 +77,31 @@ def trace_reach(
 
 
 @kernel
-def fill_noise(sigma: float, spacing: float, uniform: bool, window: int, taps: Array) -> None:
-    """Mass of a reading m cells off, taps[m], m = 0..window; see `fsmi.measures.noise`."""
+def noise_width(sigma: float, spacing: float, uniform: bool, sigmas: float) -> int:
+    """Cells on either side that a reading can go to; see `fsmi.measures.noise`."""
     if sigma == 0.0:
-        taps[: window + 1] = 0.0
+        return 0
+    if uniform:
+        return max(0, round(0.5 * (math.sqrt(12.0) * sigma / spacing - 1.0)))
+    return math.ceil(sigmas * sigma / spacing - 1e-9)
+
+
+@kernel
+def fill_noise(
+    sigma: float, spacing: float, uniform: bool, sigmas: float, taps: npt.NDArray[Any]
+) -> int:
+    """Mass taps[m] of a reading m cells off, m = 0..window; returns the window."""
+    window = noise_width(sigma, spacing, uniform, sigmas)
+    if sigma == 0.0:
         taps[0] = 1.0
-    elif uniform:
-        half = max(0, round(0.5 * (math.sqrt(12.0) * sigma / spacing - 1.0)))
-        for m in range(window + 1):
-            taps[m] = 1.0 / (2 * half + 1) if m <= half else 0.0
-    else:
-        scale = spacing / sigma / math.sqrt(2.0)
-        for m in range(window + 1):
+        return window
+    scale = spacing / sigma / math.sqrt(2.0)
+    for m in range(window + 1):
+        if uniform:
+            taps[m] = 1.0 / (2 * window + 1)
+        else:
             taps[m] = 0.5 * (math.erfc((m - 0.5) * scale) - math.erfc((m + 0.5) * scale))
+    return window
 
 
 @kernel
@@ -124,22 +137,24 @@ def scan_sums(
     shape: tuple[int, int],
     table: Array,
     stop: tuple[float, float, float],
-    noise: tuple[float, bool, int],
+    noise: tuple[float, bool, float],
     no_hit: bool,
     out: Array,
     dropped: Array,
 ) -> None:
     """Information [nat] summed over the beams at each pose, and a bound on what was dropped.
 
-    `noise` is (sigma [cells], uniform?, widest window [cells]). The cells of a beam count as
-    equally long, their mean chord 1 / (|cos| + |sin|): exact without noise.
+    `noise` is (sigma [cells], uniform?, half width of the kernel in sigmas). The cells of a beam
+    count as equally long, their mean chord 1 / (|cos| + |sin|): exact without noise.
     """
     height, width = shape
-    sigma, uniform, window = noise
+    sigma, uniform, sigmas = noise
+    widest = noise_width(sigma, math.sqrt(0.5), uniform, sigmas)  # diagonal: the shortest cells
     room = height + width + 3
     flat = np.empty(room, dtype=np.uintp)
-    gains = np.empty(room + 2 * window)
-    taps = np.zeros((angles.size, window + 1))
+    gains = np.empty(room + 2 * widest)
+    taps = np.zeros((angles.size, widest + 1))
+    windows = np.zeros(angles.size, dtype=np.int64)
     heading = math.nan
     for p in range(poses.shape[0]):
         if poses[p, 2] != heading:
@@ -147,15 +162,15 @@ def scan_sums(
             for b in range(angles.size):
                 a = heading + angles[b]
                 spacing = 1.0 / (abs(math.cos(a)) + abs(math.sin(a)))
-                fill_noise(sigma, spacing, uniform, window, taps[b])
+                windows[b] = fill_noise(sigma, spacing, uniform, sigmas, taps[b])
         total, loss = 0.0, 0.0
         for b in range(angles.size):
             a = heading + angles[b]
             hits, n, lost = trace_reach(
                 poses[p, 0], poses[p, 1], math.cos(a), math.sin(a), length, height, width,
-                table, stop, window, flat,
+                table, stop, windows[b], flat,
             )  # fmt: skip
-            total += noisy_sum(table, flat, hits, n, taps[b], window, gains, no_hit)
+            total += noisy_sum(table, flat, hits, n, taps[b], windows[b], gains, no_hit)
             loss += lost
         out[p] = total
         dropped[p] = loss

@@ -32,10 +32,10 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from fsmi._scan import joint_sums, sampled_sums, scan_sums
+from fsmi._scan import joint_sums, noise_width, sampled_sums, scan_sums
 from fsmi.grid import OccupancyGrid
 from fsmi.measures.gain import gain_tables
-from fsmi.measures.noise import uniform_half_width, window_cells
+from fsmi.measures.noise import SIGMAS
 from fsmi.raycast import grid_poses
 from fsmi.sensor import RangeSensor
 
@@ -113,11 +113,8 @@ def scan_sums_bounded(
     """Sum over beams and the most that early stopping dropped from it [nat], each (P,)."""
     view = _view(grid, poses, sensor, measure)
     sigma = 0.0 if measure == "shannon" else sensor.sigma / grid.resolution
-    # Beams along an axis have the longest cells, diagonal ones the shortest: widest window.
-    shortest = math.sqrt(0.5)
-    width = uniform_half_width if measure == "uniform_fsmi" else window_cells
-    window = width(sigma, shortest)
-    noise = (sigma, measure == "uniform_fsmi", window)
+    noise = (sigma, measure == "uniform_fsmi", SIGMAS)
+    window = noise_width(sigma, math.sqrt(0.5), noise[1], SIGMAS)
     stop = _stop(sensor, measure, tol, sum(view.shape) + 1, (sigma, window))
     out, dropped = np.empty(len(poses)), np.empty(len(poses))
     scan_sums(

@@ -18,7 +18,7 @@ FLOORS = {
         ["grid", "voxels", "sensor"],
         ["raycast"],
         ["measures"],
-        ["_scan", "_sweep"],
+        ["_lines", "_scan", "_sweep", "_noisy_sweep"],
         ["information", "surface", "mapping"],
         ["planning", "io"],
         ["sim"],
