@@ -1,0 +1,91 @@
+"""A drawing on the page: an SVG that scales, takes the theme's colours and can be clicked.
+
+Streamlit's own ways to show SVG either strip it (`st.html`) or cut it off from the theme
+(`st.image`), and none reports where it was clicked.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+
+import streamlit as st
+
+CSS = """
+.drawing { color: var(--st-text-color); font-family: var(--st-font); font-size: 1rem; }
+.drawing svg { display: block; width: 100%; height: auto; margin: 0 auto; }
+.drawing:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
+.drawing.clickable { cursor: crosshair; }
+"""
+
+# `place` is where the drawing was clicked, in the units of its viewBox; `move` an arrow key.
+JS = """
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let box = parentElement.querySelector(".drawing")
+  if (!box) {
+    box = document.createElement("div")
+    box.className = "drawing"
+    parentElement.appendChild(box)
+  }
+  if (box.dataset.svg !== data.svg) {
+    box.innerHTML = data.svg
+    box.dataset.svg = data.svg
+  }
+  box.classList.toggle("clickable", data.clickable)
+  box.onclick = null
+  box.onkeydown = null
+  if (!data.clickable) {
+    box.removeAttribute("tabindex")
+    return
+  }
+  box.tabIndex = 0
+  box.onclick = (event) => {
+    const svg = box.querySelector("svg")
+    const point = new DOMPoint(event.clientX, event.clientY)
+    const place = point.matrixTransform(svg.getScreenCTM().inverse())
+    setTriggerValue("place", [place.x, place.y])
+  }
+  box.onkeydown = (event) => {
+    if (!(event.key in STEPS)) return
+    event.preventDefault()
+    setTriggerValue("move", STEPS[event.key])
+  }
+}
+"""
+
+_component = st.components.v2.component("drawing", css=CSS, js=JS)
+
+
+def draw(
+    svg: str,
+    *,
+    key: str,
+    on_place: Callable[[], None] | None = None,
+    on_move: Callable[[], None] | None = None,
+) -> None:
+    """Show an SVG made by this code (its text already escaped).
+
+    `on_place` and `on_move` are callbacks; they read `st.session_state[key].place` (x, y in the
+    units of the viewBox) and `.move` (one step of an arrow key).
+    """
+    _component(
+        key=key,
+        data={"svg": svg, "clickable": on_place is not None},
+        on_place_change=on_place or nothing,
+        on_move_change=on_move or nothing,
+    )
+
+
+def nothing() -> None:
+    """Callback of a drawing that nobody listens to."""
+
+
+def canvas(width: float, height: float, body: str, alt: str, *, max_width: int = 720) -> str:
+    """The svg element around a drawing. `alt` is what a screen reader says."""
+    name = html.escape(alt, quote=True)
+    return (
+        f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{name}" '
+        f'style="max-width:{max_width}px">{body}</svg>'
+    )
