@@ -18,7 +18,7 @@ FLOORS = {
         ["grid", "voxels", "sensor"],
         ["raycast"],
         ["measures"],
-        ["_lines", "_scan", "_sweep", "_noisy_sweep"],
+        ["_lines", "_scan", "_sweep", "_noisy_sweep", "_joint_sweep"],
         ["information", "surface", "mapping"],
         ["planning", "io"],
         ["sim"],
