@@ -32,3 +32,22 @@ own that overlaps no range, absent if `count_no_hit` is False, and integrates it
 the whole range axis, as published; `fcmi` has no noise, and its beam ends with e_0 or with
 nothing.
 """
+
+from __future__ import annotations
+
+from fsmi.measures.beam import Beam, first_hit
+from fsmi.measures.gain import gain, gain_tables
+from fsmi.measures.registry import MEASURES, beam_mi
+from fsmi.measures.rle import RUN_MEASURES, run_lengths, runs_mi
+
+__all__ = [
+    "MEASURES",
+    "RUN_MEASURES",
+    "Beam",
+    "beam_mi",
+    "first_hit",
+    "gain",
+    "gain_tables",
+    "run_lengths",
+    "runs_mi",
+]

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
 
 Array = npt.NDArray[np.float64]
 SIGMAS = 3.0  # half width of the truncated kernel, in standard deviations
@@ -37,20 +36,8 @@ def noise_kernel(sigma: float, cell: float, window: int) -> Array:
         raise ValueError(f"window is {window}; need a number of cells of at least 0")
     if sigma == 0.0:
         return np.asarray(np.arange(-window, window + 1) == 0, dtype=np.float64)
-    m = np.abs(np.arange(-window, window + 1))
+    scale = cell / sigma * math.sqrt(0.5)
     # Upper tails: differences of values near 1 would lose the far cells.
-    return np.asarray(ndtr((0.5 - m) * (cell / sigma)) - ndtr((-0.5 - m) * (cell / sigma)))
-
-
-def noise_matrix(edges: Array, sigma: float) -> Array:
-    """Mass G[k, j] of a reading in cell k when the true range is the centre of cell j; (n, n).
-
-    `edges` (n + 1,) are the cell boundaries [m] (Zhang et al. 2019, theorem 1).
-    """
-    centres = 0.5 * (edges[1:] + edges[:-1])
-    if sigma == 0.0:
-        return np.eye(centres.size)
-    z = (edges[:, None] - centres[None, :]) / sigma
-    below, above = ndtr(z), ndtr(-z)
-    # The tail that is the smaller one, so that cells far from the true range keep their digits.
-    return np.asarray(np.where(z[:-1] > 0.0, above[:-1] - above[1:], below[1:] - below[:-1]))
+    tails = [math.erfc((m - 0.5) * scale) for m in range(window + 2)]
+    side = 0.5 * (np.array(tails[:-1]) - np.array(tails[1:]))
+    return np.concatenate((side[:0:-1], side))
