@@ -11,30 +11,39 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fsmi.grid import OccupancyGrid
     from fsmi.information import monte_carlo_mi, path_mi, scan_mi
+    from fsmi.measures import MEASURES, beam_mi, run_lengths, runs_mi
     from fsmi.raycast import expected_ranges, simulate_ranges, traverse
     from fsmi.sensor import RangeSensor
     from fsmi.surface import mi_map
 
 # Public name -> the module that defines it.
 _HOME = {
+    "MEASURES": "fsmi.measures",
     "OccupancyGrid": "fsmi.grid",
     "RangeSensor": "fsmi.sensor",
+    "beam_mi": "fsmi.measures",
     "expected_ranges": "fsmi.raycast",
     "mi_map": "fsmi.surface",
     "monte_carlo_mi": "fsmi.information",
     "path_mi": "fsmi.information",
+    "run_lengths": "fsmi.measures",
+    "runs_mi": "fsmi.measures",
     "scan_mi": "fsmi.information",
     "simulate_ranges": "fsmi.raycast",
     "traverse": "fsmi.raycast",
 }
 
 __all__ = [
+    "MEASURES",
     "OccupancyGrid",
     "RangeSensor",
+    "beam_mi",
     "expected_ranges",
     "mi_map",
     "monte_carlo_mi",
     "path_mi",
+    "run_lengths",
+    "runs_mi",
     "scan_mi",
     "simulate_ranges",
     "traverse",

@@ -20,7 +20,7 @@ def shannon(beam: Beam) -> float:
     hit, none = first_hit(beam.occupancy)
     outcomes = np.append(hit, none) if beam.count_no_hit else hit
     possible = outcomes[outcomes > 0.0]
-    return float(-(possible @ np.log(possible)))
+    return float(0.0 - possible @ np.log(possible))  # 0, not -0, on a known map
 
 
 def shannon_tables(o: Array) -> tuple[Array, Array, Array]:
