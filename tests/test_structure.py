@@ -25,7 +25,7 @@ FLOORS = {
         ["cli"],
     ],
     "privfunnel": [
-        ["entropy", "leakage", "counting", "registry", "variables", "estimate"],
+        ["files", "entropy", "leakage", "counting", "registry", "variables", "estimate"],
         ["columns", "tables", "datasets", "panel"],
         ["estimators"],
         ["selection", "funnels"],

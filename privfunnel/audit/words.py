@@ -1,0 +1,120 @@
+"""Plain words for what was found: sentences that a data-protection officer can act on.
+
+Never "anonymous", never "compliant": everything is measured against the attackers named.
+"""
+
+from __future__ import annotations
+
+from privfunnel.audit.findings import Finding, Findings
+
+NOT_TESTED = (
+    "Linkage: joining this table with another one that names people.",
+    "Singling out: finding the one person with a rare combination of values.",
+    "Membership: finding out whether somebody is in the table at all.",
+    "Attackers who know more than these columns, or use other methods than those named.",
+)
+# Shares of H(S) up to which a leak is called so.
+_SIZES = ((0.05, "a little"), (0.25, "noticeably much"), (0.6, "a lot"), (1.01, "most of it"))
+
+
+def headline(found: Findings) -> str:
+    """The verdict in one sentence."""
+    name = f"“{found.secret.name}”"
+    leak, share = found.together.leakage, found.together.share
+    if found.verdict == "over":
+        return f"Over the budget: the columns tell more about {name} than allowed"
+    if found.verdict == "within":
+        return f"Within the budget: no attacker tried learnt more about {name} than allowed"
+    if found.verdict == "inconclusive":
+        return f"Undecided: {found.n:,} people are too few to tell whether {name} is within budget"
+    if leak.lower <= 0.0:
+        return f"No leak about {name} was found"
+    size = next(word for limit, word in _SIZES if share <= limit)
+    if size == "most of it":
+        return f"The columns give {name} away"
+    return f"The columns tell {size} about {name}"
+
+
+def summary(found: Findings) -> list[str]:
+    """Two to four sentences that explain the headline."""
+    s, leak = found.secret, found.together.leakage
+    best = found.best_attacker
+    lines = [
+        f"Seen together, {columns(found)} at least {bits(leak.value)} about {s.name}, "
+        f"{percent(found.together.share)} of the {bits(s.entropy)} there are to know "
+        f"({percent(found.confidence)} interval of this reading {interval(found.together)})."
+    ]
+    if leak.lower <= 0.0:
+        lines[0] = (
+            f"Seen together, {columns(found)} nothing about {s.name} that the attackers could use "
+            f"(reading {bits(leak.value)}, interval {interval(found.together)})."
+        )
+        if found.together.least_detectable:
+            lines.append(
+                f"With {found.n:,} people a leak below about "
+                f"{bits(found.together.least_detectable)} would have gone unnoticed."
+            )
+    else:
+        lines.append(
+            f"A stranger who sees them ({best.name}) guesses {s.name} right for "
+            f"{percent(best.accuracy)} of people never seen before; always guessing the most "
+            f"frequent value is right for {percent(s.majority)}."
+        )
+        top = found.columns[0]
+        lines.append(
+            f"The column that tells most by itself is {top.name} ({bits(top.leakage.value)})."
+        )
+    lines += budget_lines(found)
+    return lines
+
+
+def budget_lines(found: Findings) -> list[str]:
+    """What the budget asks for and what would decide, if there is one."""
+    if found.budget is None:
+        return []
+    leak = found.together.leakage
+    if found.verdict == "over":
+        return [
+            f"The budget is {bits(found.budget)}; even the lower end of what was read is above."
+        ]
+    if found.verdict == "within":
+        return [
+            f"The budget is {bits(found.budget)}; the upper end of the strongest reading, "
+            f"{bits(leak.upper)}, is below. Other attackers might read more."
+        ]
+    more = (
+        ""
+        if found.n_to_decide is None
+        else (f" About {found.n_to_decide:,} people would decide, if the reading stays the same.")
+    )
+    inside = f"lies inside the interval {interval(found.together)}"
+    return [f"The budget of {bits(found.budget)} {inside}.{more}"]
+
+
+def columns(found: Findings) -> str:
+    """The subject and verb of a sentence about all released columns."""
+    k = len(found.columns)
+    return "the released column tells" if k == 1 else f"the {k} released columns tell"
+
+
+def bits(value: float) -> str:
+    """A number of bits with its unit: three decimals, fewer if large."""
+    return f"{value:.3f} bits" if value < 10 else f"{value:.1f} bits"
+
+
+def interval(finding: Finding) -> str:
+    """The interval of a finding, without unit."""
+    return f"{finding.leakage.lower:.3f} to {finding.leakage.upper:.3f}"
+
+
+def percent(share: float) -> str:
+    """A share in percent, one decimal below ten; the space before the sign does not break."""
+    value = 100.0 * share
+    return f"{value:.1f}\u00a0%" if value < 10 else f"{value:.0f}\u00a0%"
+
+
+def p_value(p: float | None) -> str:
+    """A p-value, never shown as 0."""
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
