@@ -43,7 +43,7 @@ def commands(task: str, rest: list[str]) -> list[list[str]]:
         "demo": [[py, "-m", "examples.demo", *rest]],
         "test": [[py, "-m", "pytest", "-n", "auto", *rest]],
         "browser": [[py, "-m", "pytest", "-m", "browser", "tests/apps", *rest]],
-        "apps": [[py, "-m", "streamlit", "run", "apps/streamlit_app.py", *rest]],
+        "apps": [[py, "-m", "apps", *rest]],
         "bench": [[py, "-m", "benchmarks", *rest]],
         "lint": [
             [py, "-m", "ruff", "check", "."],
