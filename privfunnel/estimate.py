@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from privfunnel.entropy import check_base
 from privfunnel.registry import METHODS
@@ -108,11 +109,29 @@ def from_reading(
     return Estimate(value, lower, upper, bound, p_value, method, n, math.e, details)
 
 
+def as_generator(rng: Rng) -> np.random.Generator:
+    """The generator of a seed, on a stream of its own.
+
+    A sample drawn with seed 0 and folds drawn with seed 0 must not be made of the same numbers:
+    folds sorted by the very draws that made the sample leak it.
+    """
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is None:
+        return np.random.default_rng()
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
+        raise TypeError(f"rng must be a Generator, a whole number >= 0 or None, not {rng!r}")
+    return np.random.default_rng(np.random.SeedSequence(int(rng), spawn_key=(0x6D69,)))
+
+
 def normal_quantile(probability: float) -> float:
     """Quantile of the standard normal distribution."""
-    from scipy.special import ndtri
-
     return float(ndtri(probability))
+
+
+def normal_tail(z: float) -> float:
+    """Chance that a standard normal exceeds z."""
+    return max(float(ndtr(-z)), 1e-300)
 
 
 def estimate_mi(
@@ -170,7 +189,7 @@ def estimate_mi(
     own_null = given is None and "n_permutations" in _options_of(METHODS[method].target)
     if own_null:
         options["n_permutations"] = n_permutations
-    generator = np.random.default_rng(rng)
+    generator = as_generator(rng)
 
     def read(a: Variable) -> Estimate:
         call: dict[str, Any] = {"confidence": confidence, "rng": generator, "progress": progress}

@@ -38,6 +38,12 @@ def _plugin(correction: str, about: str) -> Method:
     return Method(target, about, "discrete", {"correction": correction})
 
 
+def _classifier(models: tuple[str, ...], about: str) -> Method:
+    target = "privfunnel.estimators.classifier:classifier_mi"
+    preset = {"models": models} if len(models) == 1 else {}
+    return Method(target, about, "any", preset)
+
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "plugin": _plugin("none", "relative frequencies, as counted"),
@@ -45,5 +51,11 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "miller_madow": _plugin("miller_madow", "plug-in with the first-order bias taken off"),
         "grassberger": _plugin("grassberger", "plug-in with digamma corrections per cell"),
         "shrinkage": _plugin("shrinkage", "James-Stein: the table pulled towards independence"),
+        "classifier": _classifier(
+            ("boosted trees", "logistic"), "held-out lower bound: the better of trees and logistic"
+        ),
+        "boosted": _classifier(("boosted trees",), "held-out lower bound by boosted trees"),
+        "logistic": _classifier(("logistic",), "held-out lower bound by logistic regression"),
+        "mlp": _classifier(("mlp",), "held-out lower bound by a small neural network"),
     }
 )

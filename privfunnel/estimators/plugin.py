@@ -24,7 +24,7 @@ from privfunnel.counting import (
     pointwise_nats,
 )
 from privfunnel.entropy import FloatArray, normalise
-from privfunnel.estimate import Estimate, Progress, from_reading, normal_quantile
+from privfunnel.estimate import Estimate, Progress, as_generator, from_reading, normal_quantile
 from privfunnel.variables import Variable
 
 # Cells drawn for the null distribution, all tables together: about 0.3 s.
@@ -72,7 +72,7 @@ def table_mi(
     if correction not in CORRECTIONS:
         raise ValueError(f"correction must be one of {', '.join(CORRECTIONS)}, not {correction!r}")
     counts = table if isinstance(table, Contingency) else from_table(table)
-    generator = np.random.default_rng(rng)
+    generator = as_generator(rng)
     n, plain = counts.n, plugin_nats(counts)
     null = null_readings(counts, generator, n_permutations)
     mean, variance = float(null.mean()), float(null.var(ddof=1))
