@@ -11,42 +11,52 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fsmi.grid import OccupancyGrid
     from fsmi.information import monte_carlo_mi, path_mi, scan_mi
+    from fsmi.io.octomap import load_octomap, save_octomap
     from fsmi.measures import MEASURES, beam_mi, run_lengths, runs_mi
-    from fsmi.raycast import expected_ranges, simulate_ranges, traverse
+    from fsmi.raycast import expected_ranges, simulate_ranges, traverse, traverse_3d
     from fsmi.sensor import RangeSensor
     from fsmi.surface import mi_map
+    from fsmi.voxels import VoxelMap
 
 # Public name -> the module that defines it.
 _HOME = {
     "MEASURES": "fsmi.measures",
     "OccupancyGrid": "fsmi.grid",
     "RangeSensor": "fsmi.sensor",
+    "VoxelMap": "fsmi.voxels",
     "beam_mi": "fsmi.measures",
     "expected_ranges": "fsmi.raycast",
+    "load_octomap": "fsmi.io.octomap",
     "mi_map": "fsmi.surface",
     "monte_carlo_mi": "fsmi.information",
     "path_mi": "fsmi.information",
     "run_lengths": "fsmi.measures",
     "runs_mi": "fsmi.measures",
+    "save_octomap": "fsmi.io.octomap",
     "scan_mi": "fsmi.information",
     "simulate_ranges": "fsmi.raycast",
     "traverse": "fsmi.raycast",
+    "traverse_3d": "fsmi.raycast",
 }
 
 __all__ = [
     "MEASURES",
     "OccupancyGrid",
     "RangeSensor",
+    "VoxelMap",
     "beam_mi",
     "expected_ranges",
+    "load_octomap",
     "mi_map",
     "monte_carlo_mi",
     "path_mi",
     "run_lengths",
     "runs_mi",
+    "save_octomap",
     "scan_mi",
     "simulate_ranges",
     "traverse",
+    "traverse_3d",
 ]
 
 

@@ -70,7 +70,8 @@ def trace(
 ) -> int:
     """Fill the flat cell indices and the n + 1 boundary distances of a 2-D ray; return n.
 
-    `flat` needs height + width + 2 places, `edges` one more. All lengths in cells.
+    `flat` needs height + width + 2 places, `edges` one more. All lengths in cells. A cell counts
+    if the ray enters it before `length`; its far edge may lie beyond.
     """
     j, step_j, t_j, gap_j = start_axis(x, dx)
     i, step_i, t_i, gap_i = start_axis(y, dy)
@@ -85,10 +86,9 @@ def trace(
         flat[n] = np.uintp(at)
         n += 1
         t = min(t_i, t_j)
-        if t >= length - TIE:
-            edges[n] = length
-            return n
         edges[n] = t
+        if t >= length - TIE:
+            return n
         if t_j <= t + TIE:
             left_j -= 1
             at += jump_j
@@ -127,10 +127,9 @@ def trace_3d(
         flat[n] = np.uintp(at)
         n += 1
         t = min(t_i, t_j, t_k)
-        if t >= length - TIE:
-            edges[n] = length
-            return n
         edges[n] = t
+        if t >= length - TIE:
+            return n
         if t_j <= t + TIE:
             left_j -= 1
             at += jump_j
@@ -208,8 +207,8 @@ class Ray:
 
     Attributes
     ----------
-    cells : array (n, 2)
-        Row and column of each cell, nearest first.
+    cells : array (n, 2) or (n, 3)
+        Row and column of each cell (layer, row, column in 3-D), nearest first.
     edges : array (n + 1,)
         Distance [m] at which the ray enters cell m (`edges[m]`) and leaves it (`edges[m + 1]`).
     """
@@ -268,7 +267,50 @@ def traverse(grid: OccupancyGrid, pose: npt.ArrayLike, max_range: float = math.i
         flat, edges,
     )  # fmt: skip
     cells = np.stack(np.divmod(flat[:n].astype(np.intp), width), axis=-1)
-    return Ray(cells, edges[: n + 1] * grid.resolution)
+    return Ray(cells, np.minimum(edges[: n + 1] * grid.resolution, max_range))
+
+
+def traverse_3d(
+    shape: tuple[int, int, int],
+    start: npt.ArrayLike,
+    direction: npt.ArrayLike,
+    max_range: float = math.inf,
+    *,
+    resolution: float = 1.0,
+) -> Ray:
+    """The cells of a dense 3-D array that a ray crosses up to `max_range` [m].
+
+    Parameters
+    ----------
+    shape : (layers, rows, columns)
+        Shape of the array; its corner lies at the origin.
+    start, direction : array (3,)
+        (x, y, z) of the start [m], inside the array, and the direction, of any length > 0.
+    max_range, resolution : float
+        Range and side of a cell [m].
+    """
+    size = np.asarray(shape, dtype=np.int64)
+    if size.shape != (3,) or (size < 1).any():
+        raise ValueError(f"shape is {shape}; need three numbers of cells of at least 1")
+    if not max_range > 0.0:
+        raise ValueError(f"max_range is {max_range}; need a positive number of metres")
+    if not (math.isfinite(resolution) and resolution > 0.0):
+        raise ValueError(f"resolution is {resolution}; need a positive number of metres a cell")
+    origin = np.asarray(start, dtype=np.float64) / resolution
+    along = np.asarray(direction, dtype=np.float64)
+    norm = float(np.linalg.norm(along)) if along.shape == (3,) else math.nan
+    if not (math.isfinite(norm) and norm > 0.0):
+        raise ValueError(f"direction is {along.tolist()}; need (dx, dy, dz), not all 0")
+    if origin.shape != (3,) or not ((origin >= 0.0) & (origin < size[::-1])).all():
+        raise ValueError(
+            f"start is {np.asarray(start).tolist()}; need (x, y, z) inside the array, which spans"
+            f" 0..{(size[::-1] * resolution).tolist()} m"
+        )
+    flat = np.empty(int(size.sum()) + 3, dtype=np.uintp)
+    edges = np.empty(flat.size + 1)
+    n = trace_3d(origin, along / norm, max_range / resolution, size, flat, edges)
+    cells = np.stack(np.unravel_index(flat[:n].astype(np.intp), tuple(size)), axis=-1)
+    return Ray(cells, np.minimum(edges[: n + 1] * resolution, max_range))
 
 
 def expected_ranges(grid: OccupancyGrid, poses: npt.ArrayLike, sensor: RangeSensor) -> Array:
