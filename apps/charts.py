@@ -267,3 +267,19 @@ def region(
             .encode(x="x:Q", y="y:Q", tooltip=["what:N", "x:Q", "y:Q"])
         )
     return alt.layer(*layers).properties(height=height)
+
+
+def legend(top: float, *, unit: str = "bit", height: int = 84) -> alt.Chart:
+    """A strip of viridis with its numbers, for pictures that have no axes."""
+    shares = np.linspace(0.0, top, 65)
+    frame = pd.DataFrame({"start": shares[:-1], "end": shares[1:]})
+    return (
+        alt.Chart(frame)
+        .mark_rect()
+        .encode(
+            x=alt.X("start:Q", title=unit, scale=alt.Scale(domain=[0, top], nice=False)),
+            x2="end:Q",
+            color=alt.Color("start:Q", legend=None, scale=alt.Scale(scheme="viridis")),
+        )
+        .properties(height=height)
+    )

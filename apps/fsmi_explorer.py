@@ -15,6 +15,7 @@ st.markdown(
 
 TABS = {
     "One scan": "robot_scan",
+    "Whole map": "robot_surface",
 }
 
 scene = controls()

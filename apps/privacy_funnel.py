@@ -14,6 +14,7 @@ st.markdown(
 )
 
 TABS = {
+    "What leaks": "funnel_audit",
     "One column, exactly": "funnel_exact",
 }
 

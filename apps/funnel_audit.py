@@ -1,0 +1,160 @@
+"""Tab: what the table leaks about the sensitive column, column by column and together."""
+
+from __future__ import annotations
+
+import streamlit as st
+from charts import intervals
+from funnel_data import Task, cached
+from ui import SHARED, metrics, plain, progress_bar, sources
+
+from privfunnel.audit.audit import audit
+from privfunnel.audit.report import AuditReport
+
+VERDICTS = {
+    "over": (st.error, ":material/gpp_bad:"),
+    "within": (st.success, ":material/gpp_good:"),
+    "inconclusive": (st.warning, ":material/help:"),
+    "measured": (st.info, ":material/straighten:"),
+}
+SMALL = 3000  # rows up to which the audit starts by itself
+
+
+@cached()
+def audited(
+    task: Task, release: tuple[str, ...], budget: float | None, confidence: float
+) -> AuditReport:
+    """The audit of these columns; the same question is answered once for all visitors."""
+    with progress_bar("Auditing") as report:
+        return audit(
+            task.table, sensitive=task.sensitive, release=release, budget=budget,
+            confidence=confidence, rng=0, progress=report,
+        )  # fmt: skip
+
+
+def question(task: Task) -> tuple[tuple[str, ...], float | None, float]:
+    """Widgets: which columns, how much they may tell, how sure to be."""
+    left, middle, right = st.columns([3, 2, 1.3], gap="medium", vertical_alignment="top")
+    with left:
+        chosen = st.multiselect(
+            "Columns to release (empty: all)", task.others, key="audit_release", **SHARED
+        )
+    with middle:
+        budget = st.number_input(
+            "Budget: leakage allowed [bit]", 0.0, None, 0.1, 0.05, key="audit_budget",
+            help="0 asks for no verdict, only for the measurement.", **SHARED,
+        )  # fmt: skip
+    with right:
+        confidence = st.select_slider(
+            "Confidence", [0.8, 0.9, 0.95, 0.99], 0.95, key="audit_confidence", **SHARED
+        )
+    return tuple(chosen) or task.others, float(budget) or None, float(confidence)
+
+
+def show(task: Task) -> None:
+    """The tab."""
+    release, budget, confidence = question(task)
+    asked = f"{task.key} {release} {budget} {confidence}"
+    if task.table.n > SMALL and st.session_state.get("audit_asked") != asked:
+        st.caption(f"{task.table.n:,} rows: this may take up to a minute.")
+        if not st.button(
+            "Run the audit", icon=":material/policy:", type="primary", key="audit_run"
+        ):
+            return
+        st.session_state.audit_asked = asked
+    try:
+        report = audited(task, release, budget, confidence)
+    except (ValueError, TypeError) as error:
+        st.error(plain(error, 400), icon=":material/error:")
+        return
+    verdict(report)
+    charts(report)
+    downloads(report, task)
+    with st.expander("What was not tested", icon=":material/visibility_off:"):
+        for line in report.to_dict()["not_tested"]:
+            st.markdown(f"- {plain(line, 300)}")
+    sources(
+        "Every reading is a **lower bound** by attackers trained on other people than those they "
+        "guess, the strongest one counts."
+    )
+
+
+def verdict(report: AuditReport) -> None:
+    """The headline, its reasons, the main numbers."""
+    box, icon = VERDICTS[report.findings.verdict]
+    box(f"**{plain(report.headline, 300)}**", icon=icon)
+    st.markdown(" ".join(plain(line, 600) for line in report.to_dict()["summary"]))
+    found = report.findings
+    metrics(
+        {
+            "H(S) [bit]": found.secret.entropy,
+            "leakage, at least": found.together.leakage.value,
+            "share of H(S)": f"{100 * found.together.share:.0f} %",
+            "attacker right": f"{100 * found.best_attacker.accuracy:.0f} %",
+            "by guessing": f"{100 * found.secret.majority:.0f} %",
+        },
+        help_texts={
+            "H(S) [bit]": "All there is to know about the sensitive column.",
+            "by guessing": "Always naming the most frequent value.",
+        },
+    )
+
+
+def charts(report: AuditReport) -> None:
+    """Leakage by column, ranked, and by attacker."""
+    found = report.findings
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.markdown("**Leakage by column**")
+        rows = [
+            {"name": f.name[:40], "value": f.leakage.value, "lower": f.leakage.lower,
+             "upper": f.leakage.upper, "kind": "together" if f is found.together else "alone"}
+            for f in (found.together, *found.columns[:40])
+        ]  # fmt: skip
+        chart = intervals(
+            rows, title="bit about the sensitive column", truth=found.budget, truth_label="budget",
+            colour_by="kind",
+        )  # fmt: skip
+        st.altair_chart(
+            chart, key="audit_columns",
+            alt="Leakage by column, ranked: "
+            + ", ".join(f"{r['name']} {r['value']:.2f}" for r in rows[:6]),
+        )  # fmt: skip
+        if len(found.columns) > 40:
+            st.caption(f"The 40 most revealing of {len(found.columns)} columns.")
+    with right:
+        st.markdown("**Attackers who see all columns**")
+        rows = [
+            {"name": a.name, "value": a.leakage.value, "lower": a.leakage.lower,
+             "upper": a.leakage.upper}
+            for a in found.attackers
+        ]  # fmt: skip
+        st.altair_chart(
+            intervals(rows, title="bit, at least"), key="audit_attackers",
+            alt="Leakage proved by each attacker",
+        )  # fmt: skip
+        st.dataframe(
+            [
+                {"attacker": a.name, "guessed right": a.accuracy, "sure of itself": a.vulnerability}
+                for a in found.attackers
+            ],
+            hide_index=True, key="audit_accuracy", alt="Accuracy of each attacker",
+            column_config={
+                c: st.column_config.NumberColumn(format="percent")
+                for c in ("guessed right", "sure of itself")
+            },
+        )  # fmt: skip
+
+
+def downloads(report: AuditReport, task: Task) -> None:
+    """The report as files."""
+    with st.container(horizontal=True):
+        for kind, text, mime in (
+            ("HTML", report.to_html, "text/html"),
+            ("JSON", report.to_json, "application/json"),
+            ("Markdown", report.to_markdown, "text/markdown"),
+        ):
+            suffix = {"HTML": "html", "JSON": "json", "Markdown": "md"}[kind]
+            st.download_button(
+                f"Report ({kind})", text(), f"audit_{task.name}.{suffix}", mime,
+                key=f"audit_{suffix}", icon=":material/download:", on_click="ignore",
+            )  # fmt: skip
