@@ -93,18 +93,17 @@ def _view(grid: OccupancyGrid, poses: Array, sensor: RangeSensor, measure: str) 
     return _View(moved, sensor.angles(), length, shape, table)
 
 
-def _stop(
-    sensor: RangeSensor, measure: str, tol: float, cells: int, noise: tuple[float, int]
-) -> tuple[float, float, float]:
-    """(tol, rest, weight) of the stopping rule [nat]; the proof stands at the top of the module."""
-    sigma, window = noise
-    weight = 0.0 if sensor.count_no_hit and sigma == 0.0 else 1.0
+def stopping_rest(sensor: RangeSensor, measure: str, cells: int, window: int) -> float:
+    """K of the stopping rule [nat], proved at the top of the module.
+
+    `cells` is the largest number of cells of a ray, `window` the noise's half width.
+    """
     if measure == "shannon":
-        return tol, math.log(cells + 1.0), weight
+        return math.log(cells + 1.0)
     hit, miss = sensor.delta_occ, sensor.delta_emp
     most_hit = min(math.log(hit), (hit - 1.0) ** 2 / (4.0 * hit))
     most_miss = min(-math.log(miss), (1.0 - miss) ** 2 / (4.0 * miss))
-    return tol, most_hit + (1.0 - miss) ** 2 + window * most_miss, weight
+    return most_hit + (1.0 - miss) ** 2 + window * most_miss
 
 
 def scan_sums_bounded(
@@ -115,7 +114,9 @@ def scan_sums_bounded(
     sigma = 0.0 if measure == "shannon" else sensor.sigma / grid.resolution
     noise = (sigma, measure == "uniform_fsmi", SIGMAS)
     window = noise_width(sigma, math.sqrt(0.5), noise[1], SIGMAS)
-    stop = _stop(sensor, measure, tol, sum(view.shape) + 1, (sigma, window))
+    # A report can be lost to noise, or when no-hits are not counted.
+    weight = 0.0 if sensor.count_no_hit and sigma == 0.0 else 1.0
+    stop = tol, stopping_rest(sensor, measure, sum(view.shape) + 1, window), weight
     out, dropped = np.empty(len(poses)), np.empty(len(poses))
     scan_sums(
         view.poses, view.angles, view.length, view.shape, view.table, stop, noise,
@@ -129,7 +130,8 @@ def joint_sums_bounded(
 ) -> tuple[Array, Array]:
     """Each cell counted once, and the most that early stopping dropped [nat], each (P,)."""
     view = _view(grid, poses, sensor, measure)
-    stop = _stop(sensor, measure, tol, sum(view.shape) + 1, (0.0, 0))
+    weight = 0.0 if sensor.count_no_hit else 1.0
+    stop = tol, stopping_rest(sensor, measure, sum(view.shape) + 1, 0), weight
     out, dropped = np.empty(len(poses)), np.empty(len(poses))
     joint_sums(
         view.poses, view.angles, view.length, view.shape, view.table, stop, sensor.count_no_hit,
