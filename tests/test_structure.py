@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     "fsmi": [
         ["_jit"],
+        ["_octree"],
         ["grid", "voxels", "sensor"],
         ["raycast"],
         ["measures"],
