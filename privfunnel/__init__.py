@@ -11,18 +11,22 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from privfunnel.entropy import (
-        conditional_mutual_information,
-        entropy,
-        mutual_information,
-    )
+    from privfunnel.audit.audit import audit
+    from privfunnel.audit.report import AuditReport
+    from privfunnel.entropy import conditional_mutual_information, entropy, mutual_information
     from privfunnel.estimate import METHODS, Estimate, estimate_mi
+    from privfunnel.funnels.discrete import DiscreteFunnel
+    from privfunnel.funnels.gaussian import GaussianFunnel
     from privfunnel.leakage import max_leakage
 
 # Public name -> the module that defines it.
 _HOME = {
     "METHODS": "privfunnel.estimate",
+    "AuditReport": "privfunnel.audit.report",
+    "DiscreteFunnel": "privfunnel.funnels.discrete",
     "Estimate": "privfunnel.estimate",
+    "GaussianFunnel": "privfunnel.funnels.gaussian",
+    "audit": "privfunnel.audit.audit",
     "conditional_mutual_information": "privfunnel.entropy",
     "entropy": "privfunnel.entropy",
     "estimate_mi": "privfunnel.estimate",
@@ -32,7 +36,11 @@ _HOME = {
 
 __all__ = [
     "METHODS",
+    "AuditReport",
+    "DiscreteFunnel",
     "Estimate",
+    "GaussianFunnel",
+    "audit",
     "conditional_mutual_information",
     "entropy",
     "estimate_mi",

@@ -1,0 +1,184 @@
+"""The command line: privfunnel audit | release | frontier | estimate.
+
+Exit codes of `audit` and `release`: 0 within the budget (or none given), 1 over it, 2 bad input,
+3 the data cannot decide.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from privfunnel.audit import words
+from privfunnel.audit.audit import audit
+from privfunnel.audit.report import AuditReport
+from privfunnel.estimate import METHODS, Progress, estimate_mi
+from privfunnel.tables import Missing, Table, read_table
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # One line instead of usage and error.
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except (ValueError, TypeError, ImportError, OSError) as error:
+        print(f"privfunnel: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("privfunnel: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="privfunnel", description="What a table tells, and how to tell less.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    one = commands.add_parser("audit", help="what columns tell about a sensitive one")
+    _common(one, _audit)
+    one.add_argument("--sensitive", required=True, metavar="COL", help="the column to protect")
+    one.add_argument("--release", type=_names, metavar="COL,...", help="columns to be published")
+    one.add_argument("--original", metavar="DATA", help="table the release was made from")
+    one.add_argument("--budget", type=float, metavar="BITS", help="largest leakage allowed")
+    one.add_argument("--confidence", type=float, default=0.95, help="of intervals (0.95)")
+    one.add_argument("--html", metavar="F", help="write a page")
+    one.add_argument("--json", metavar="F", help="write the numbers")
+    one.add_argument("--markdown", metavar="F", help="write text")
+
+    one = commands.add_parser("estimate", help="mutual information of two columns")
+    _common(one, _estimate)
+    one.add_argument("--x", type=_names, required=True, metavar="COL,...")
+    one.add_argument("--y", type=_names, required=True, metavar="COL,...")
+    one.add_argument("--method", default="auto", choices=["auto", *METHODS], metavar="NAME")
+    one.add_argument("--confidence", type=float, default=0.95, help="of the interval (0.95)")
+    one.add_argument("--permutations", type=int, default=0, metavar="N", help="for the p-value")
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser, command: Callable[[argparse.Namespace], int]) -> None:
+    parser.set_defaults(command=command)
+    parser.add_argument("data", metavar="DATA", help="CSV or Parquet file")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (0)")
+    parser.add_argument(
+        "--missing",
+        choices=["refuse", "drop", "level"],
+        default="refuse",
+        help="refuse missing values, drop their rows, or make them a level of their own",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    _can_write(arguments.html, arguments.json, arguments.markdown)
+    missing: Missing = arguments.missing
+    with _bar(arguments.quiet) as progress:
+        report = audit(
+            arguments.data,
+            sensitive=arguments.sensitive,
+            release=arguments.release,
+            original=arguments.original,
+            confidence=arguments.confidence,
+            budget=arguments.budget,
+            missing=missing,
+            rng=arguments.seed,
+            progress=progress,
+        )
+    _print_audit(report)
+    for write, path in (
+        (report.to_html, arguments.html),
+        (report.to_json, arguments.json),
+        (report.to_markdown, arguments.markdown),
+    ):
+        if path:
+            write(path)
+            print(f"wrote {path}")
+    return report.exit_code
+
+
+def _print_audit(report: AuditReport) -> None:
+    found = report.findings
+    print(report.headline)
+    for sentence in words.summary(found):
+        print(f"  {sentence}")
+    width = max(len(f.name) for f in (found.together, *found.columns))
+    print(f"\n  {'column':<{width}}   bits  of H(S)  interval         read as")
+    for f in (found.together, *found.columns):
+        print(
+            f"  {f.name:<{width}}  {f.leakage.value:5.3f}  {words.percent(f.share):>7}"
+            f"  {words.interval(f)}  {f.seen_as}"
+        )
+    for note in found.notes:
+        print(f"  note: {note}")
+
+
+def _estimate(arguments: argparse.Namespace) -> int:
+    table = _read(arguments, [*arguments.x, *arguments.y])
+    with _bar(arguments.quiet) as progress:
+        found = estimate_mi(
+            table.variable(*arguments.x),
+            table.variable(*arguments.y),
+            method=arguments.method,
+            confidence=arguments.confidence,
+            n_permutations=arguments.permutations,
+            rng=arguments.seed,
+            progress=progress,
+        )
+    print(f"I({', '.join(arguments.x)}; {', '.join(arguments.y)}) = {found}")
+    return 0
+
+
+def _read(arguments: argparse.Namespace, columns: list[str] | None = None) -> Table:
+    names = None if columns is None else list(dict.fromkeys(columns))
+    return read_table(arguments.data, columns=names, missing=arguments.missing)
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError(f"needs column names separated by commas, not {text!r}")
+    return names
+
+
+def _can_write(*paths: str | None) -> None:
+    # Before the work, not after it.
+    for path in paths:
+        if path and not Path(path).resolve().parent.is_dir():
+            raise ValueError(f"cannot write {path}: there is no folder {Path(path).parent}")
+
+
+@contextmanager
+def _bar(quiet: bool) -> Iterator[Progress]:
+    """A progress bar on stderr, gone when the work is done; none when stderr is no terminal."""
+    from tqdm import tqdm
+
+    bar: Any = tqdm(
+        total=100,
+        file=sys.stderr,
+        leave=False,
+        disable=True if quiet else None,
+        bar_format="{l_bar}{bar}| {elapsed}",
+    )
+
+    def progress(share: float, words: str) -> None:
+        bar.set_description_str(words[:40], refresh=False)
+        bar.n = min(100, round(100 * share))
+        bar.refresh()
+
+    try:
+        yield progress
+    finally:
+        bar.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The privfunnel command: results on stdout, one line on stderr and exit 2 for bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from privfunnel.cli import main
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """300 people, a secret bit and two columns."""
+    rng = np.random.default_rng(0)
+    s = rng.integers(0, 2, 300)
+    shown = np.where(rng.random(300) < 0.1, 1 - s, s)
+    lines = [
+        f"{a},{'ab'[b]},{c}" for a, b, c in zip(s, shown, rng.integers(0, 9, 300), strict=True)
+    ]
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(["secret,shown,other", *lines]) + "\n")
+    return path
+
+
+def test_audit_writes_every_format(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, numbers, text = (tmp_path / f"a.{end}" for end in ("html", "json", "md"))
+    formats = ["--html", str(page), "--json", str(numbers), "--markdown", str(text)]
+    code = main(["audit", str(table), "--sensitive", "secret", *formats])
+    out = capsys.readouterr()
+    assert code == 0
+    assert out.err == ""
+    assert "bits there are to know" in out.out
+    assert json.loads(numbers.read_text())["verdict"] == "measured"
+    assert page.read_text().startswith("<!doctype html>")
+    assert text.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize(("budget", "code"), [("0.05", 1), ("0.9", 0), ("0.5", 3)])
+def test_audit_exit_codes(table: Path, budget: str, code: int) -> None:
+    assert main(["audit", str(table), "--sensitive", "secret", "--budget", budget]) == code
+
+
+def test_audit_of_chosen_columns(table: Path) -> None:
+    line = ["audit", str(table), "--sensitive", "secret", "--release", "other", "--budget", "0.2"]
+    assert main(line) == 0
+
+
+def test_estimate(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["estimate", str(table), "--x", "shown", "--y", "secret", "--method", "plugin"]) == 0
+    )
+    assert capsys.readouterr().out.startswith("I(shown; secret) = Estimate(0.")
+
+
+BAD = {
+    "empty": ("", "the file is empty"),
+    "header only": ("secret,x\n", "no rows"),
+    "one row": ("secret,x\n1,2\n", "1 row, need at least 2"),
+    "no such column": ("s,x\n1,2\n0,3\n1,4\n", "no column 'secret'"),
+    "missing values": ("secret,x\n1,2\n0,\n1,3\n0,4\n", "missing values in 1 of 4 rows"),
+    "constant secret": ("secret,x\n1,2\n1,3\n1,4\n", "'secret' is the same for everyone"),
+    "constant column": ("secret,x\n1,2\n0,2\n1,2\n", "'x' is the same for everyone"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_tables(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content, message = BAD[name]
+    path, page = tmp_path / "bad.csv", tmp_path / "bad.html"
+    path.write_text(content)
+    assert main(["audit", str(path), "--sensitive", "secret", "--html", str(page)]) == 2
+    out = capsys.readouterr()
+    assert message in out.err
+    assert out.err.count("\n") == 1
+    assert out.out == ""
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.csv"]
+
+
+def test_missing_values_on_request(tmp_path: Path) -> None:
+    path = tmp_path / "gaps.csv"
+    path.write_text("secret,x\n" + "1,2\n0,\n1,3\n0,4\n" * 20)
+    for how in ("drop", "level"):
+        assert main(["audit", str(path), "--sensitive", "secret", "--missing", how]) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (["audit", "nowhere.csv", "--sensitive", "s"], "nowhere.csv: no such file"),
+        (["audit", "{table}", "--sensitive", "secret", "--html", "no/where.html"], "no folder"),
+        (["audit", "{table}", "--sensitive", "secret", "--budget", "7"], "budget is 7 bits"),
+        (["estimate", "{table}", "--x", "shown", "--y", "nope"], "no column 'nope'"),
+    ],
+)
+def test_bad_options(
+    line: list[str], message: str, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([part.replace("{table}", str(table)) for part in line]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line", [[], ["audit"], ["audit", "x.csv"], ["audit", "x", "--budget", "a"]]
+)
+def test_usage_errors_are_one_line(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(line)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
