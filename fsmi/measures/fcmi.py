@@ -65,8 +65,8 @@ def add_cell(rate: float, width: float, unseen: float, max_rate: float, behind: 
     if x > 0.0:
         h0, h1, h2 = incomplete_gammas(x, p)
         h1 /= rate
-        h2 /= rate * rate
-        log_ratio = math.log(max_rate / rate)
+        h2 = h2 / rate / rate  # the square of a tiny rate is 0
+        log_ratio = math.log(max_rate) - math.log(rate)
     ux = unseen * x
     a0, a1, a2 = j0 + ux * e0, j1 + ux * e1, j2 + ux * e2
     tail = p * x
@@ -108,7 +108,8 @@ def fcmi(
     """FCMI of a beam, E[R^{d-1} (I - 1 + ln Lambda)] [nat m^(d-1)]; noise-free, no deltas.
 
     Its size grows with ln Lambda and can exceed the entropy of the map: only the ranking of
-    values taken with the same `max_rate` means something.
+    values taken with the same `max_rate` means something. A wall short of certain still claims
+    `ln(Lambda / rate)`, and without the no-hit outcome the value may fall below 0.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def _divergence(new: Array, old: Array) -> Array:
     for p, q in ((new, old), (1.0 - new, 1.0 - old)):
         some = p > 0.0
         total[some] += p[some] * np.log(p[some] / q[some])
-    return total
+    return np.maximum(total, 0.0)  # never below 0 but by rounding
 
 
 def reported_gains(beam: Beam) -> tuple[Array, float]:

@@ -35,7 +35,8 @@ def block(o: float, f_occ: float, f_emp: float, length: int, front: float) -> tu
         return f_occ + front, 0.0
     stopped = -math.expm1(length * math.log1p(-o))
     through = 1.0 - stopped
-    crossed = (1.0 - o) / o * stopped - length * through  # free cells before a hit, on average
+    # Free cells before a hit, on average; stopped / o first, 1 / o may overflow.
+    crossed = stopped / o * (1.0 - o) - length * through
     return (f_occ + front) * stopped + f_emp * crossed, through
 
 
