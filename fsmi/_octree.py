@@ -63,8 +63,23 @@ def room_for(blocks: Blocks, count: int, extra: int) -> Blocks:
     if count + extra <= blocks.shape[0]:
         return blocks
     grown = np.empty((max(2 * blocks.shape[0], count + extra), 8), dtype=np.int32)
-    grown[:count] = blocks[:count]
+    copy_rows(blocks, count, grown)
     return grown
+
+
+@kernel
+def copy_rows(blocks: Blocks, count: int, out: Blocks) -> None:
+    """Copy the first `count` rows. (A loop: slice assignments take numba seconds to compile.)"""
+    for b in range(count):
+        for c in range(8):
+            out[b, c] = blocks[b, c]
+
+
+@kernel
+def fill_row(blocks: Blocks, at: int, entry: int) -> None:
+    """Make all children of a block the same leaf."""
+    for c in range(8):
+        blocks[at, c] = entry
 
 
 @kernel
@@ -109,7 +124,7 @@ def put_brick(blocks: Blocks, count: int, x: int, y: int, z: int, entry: int) ->
         c = child_of(x, y, z, level)
         below = blocks[at, c]
         if below < 0:
-            blocks[count] = below
+            fill_row(blocks, count, below)
             blocks[at, c] = count
             below = count
             count += 1
@@ -127,7 +142,8 @@ def get_brick(blocks: Blocks, x: int, y: int, z: int, cube: Codes) -> None:
         at, level = entry, level - 1
         entry = blocks[at, child_of(x, y, z, level)]
     if entry < 0:
-        cube[:] = ~entry
+        for i in range(512):
+            cube[i] = ~entry
         return
     for i in range(512):
         dx, dy, dz = i & 7, (i >> 3) & 7, i >> 6
@@ -143,7 +159,7 @@ def build(codes: npt.NDArray[np.int32], low: npt.NDArray[np.int64]) -> Blocks:
     """Blocks of a dense array of codes (z, y, x) whose first voxel has the key `low` (x, y, z)."""
     depth, height, width = codes.shape
     blocks = np.empty((1024, 8), dtype=np.int32)
-    blocks[0] = UNKNOWN
+    fill_row(blocks, 0, UNKNOWN)
     count = 1
     cube = np.empty(512, dtype=np.int32)
     for z0 in range(low[2] // 8 * 8, low[2] + depth, 8):
@@ -192,7 +208,8 @@ def compact(blocks: Blocks, codes: int) -> tuple[Blocks, Codes]:
             same = same and done[top, k] == first
         if not same:
             free -= 1
-            out[free] = done[top]
+            for k in range(8):
+                out[free, k] = done[top, k]
         top -= 1
         if top >= 0:
             done[top, child[top] + 1] = first if same else free
@@ -236,14 +253,15 @@ def intern(bits: npt.NDArray[np.int32], codes: Codes) -> Codes:
         if slots[h] == 0:
             if n == found.size:
                 grown = np.empty(2 * n, dtype=np.int32)
-                grown[:n] = found
-                found, mask = grown, 2 * mask + 1
+                mask = 2 * mask + 1
                 slots = np.zeros(mask + 1, dtype=np.int32)
                 for k in range(n):
+                    grown[k] = found[k]
                     h = ((np.int64(found[k]) * 2654435769) >> 16) & mask
                     while slots[h] != 0:
                         h = (h + 1) & mask
                     slots[h] = k + 1
+                found = grown
                 h = ((np.int64(b) * 2654435769) >> 16) & mask
                 while slots[h] != 0:
                     h = (h + 1) & mask
@@ -317,8 +335,8 @@ def fill_dense(
 @kernel
 def write(blocks: Blocks, keys: npt.NDArray[np.int64], codes: Codes) -> Blocks:
     """A copy of the tree in which the voxels `keys` (n, 3) are leaves of their own with `codes`."""
-    out = room_for(blocks, blocks.shape[0], 1024)
     count = blocks.shape[0]
+    out = room_for(blocks, count, count + 1024)
     for n in range(keys.shape[0]):
         out = room_for(out, count, DEPTH)
         at = 0
@@ -326,7 +344,7 @@ def write(blocks: Blocks, keys: npt.NDArray[np.int64], codes: Codes) -> Blocks:
             c = child_of(keys[n, 0], keys[n, 1], keys[n, 2], level)
             below = out[at, c]
             if below < 0:
-                out[count] = below
+                fill_row(out, count, below)
                 out[at, c] = count
                 below = count
                 count += 1

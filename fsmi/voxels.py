@@ -27,7 +27,8 @@ Box = tuple[tuple[int, int, int], tuple[int, int, int]]
 def checked_resolution(resolution: float) -> float:
     """`resolution` as a float; ValueError unless it is a positive number of metres."""
     value = float(resolution)
-    if not (math.isfinite(value) and value > 0.0):
+    # 1e-100..1e100: coordinates of the whole tree and their inverses stay finite
+    if not 1e-100 < value < 1e100:
         raise ValueError(f"resolution is {resolution}; need a positive number of metres a voxel")
     return value
 

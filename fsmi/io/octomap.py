@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from fsmi import _octree as octree
 from fsmi.io import _octree_stream as stream
-from fsmi.voxels import VoxelMap, encode
+from fsmi.voxels import VoxelMap, checked_resolution, encode
 
 BINARY_MAGIC = b"# Octomap OcTree binary file"
 FULL_MAGIC = b"# Octomap OcTree file"
@@ -148,12 +148,9 @@ def _parse(data: bytes) -> tuple[bool, str, int, float, npt.NDArray[np.uint8]]:
 
 def _resolution(text: str) -> float:
     try:
-        value = float(text)
+        return checked_resolution(float(text))
     except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0.0):
-        raise OctomapError(f"res is {text[:60]!r}; need a positive number of metres")
-    return value
+        raise OctomapError(f"res is {text[:60]!r}; need a positive number of metres") from None
 
 
 def _tree(
@@ -169,6 +166,8 @@ def _tree(
     if size is not None and nodes != size:
         raise OctomapError(f"the header claims {size} nodes, the body holds {nodes}")
     everything = VoxelMap(blocks, values, resolution, (0, 0, 0), (octree.SIDE,) * 3)
+    if everything.n_leaves == 0:
+        raise OctomapError("the tree is empty: it holds no known voxel")
     low, high = everything.known_box()
     return everything.cropped(low, high)
 
