@@ -203,8 +203,10 @@ def margin(table: FloatArray, axis: int) -> FloatArray:
 
 
 def _mi_nats(table: FloatArray) -> float:
-    product = np.outer(table.sum(axis=1), table.sum(axis=0))
-    return max(0.0, float(rel_entr(table, product).sum()))
+    first = table.sum(axis=1, keepdims=True)
+    # Given the first variable: the product of two small margins may underflow to 0.
+    given = np.divide(table, first, out=np.zeros_like(table), where=first > 0.0)
+    return max(0.0, float((first * rel_entr(given, table.sum(axis=0))).sum()))
 
 
 def _same_shape(p: npt.ArrayLike, q: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
