@@ -199,9 +199,10 @@ def fcmi(
     total, start, passed = 0.0, 0.0, 0.0  # passed = -ln P(reach the cell)
     for rate, width in zip(rates, widths, strict=True):
         for u, w in zip(0.5 * width * (x + 1.0), 0.5 * width * weight, strict=True):
+            behind = passed + rate * u
             if rate > 0.0:
-                density = rate * math.exp(-passed - rate * u)
-                surprise = -math.log(density) - 1.0 + math.log(max_rate)
+                surprise = behind - math.log(rate) - 1.0 + math.log(max_rate)
+                density = rate * math.exp(-behind)
                 total += w * density * (start + u) ** (dimension - 1) * surprise
         start += width
         passed += rate * width
