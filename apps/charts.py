@@ -283,3 +283,29 @@ def legend(top: float, *, unit: str = "bit", height: int = 84) -> alt.Chart:
         )
         .properties(height=height)
     )
+
+
+def errors(frame: pd.DataFrame, truth: float, *, height: int = 360) -> alt.LayerChart:
+    """Estimates over the size of the sample: x, y, lower, upper, series; the truth dashed."""
+    base = alt.Chart(frame).encode(
+        x=alt.X("x:Q", title="rows in the sample", scale=alt.Scale(type="log")),
+        color=alt.Color("series:N", legend=alt.Legend(title=None, orient="bottom")),
+    )
+    band = base.mark_area(opacity=0.2).encode(
+        y=alt.Y("lower:Q", title="estimate [bit]"), y2="upper:Q"
+    )
+    mean = base.mark_line(point=True, strokeWidth=2.5).encode(
+        y="y:Q",
+        tooltip=[
+            "series:N",
+            "x:Q",
+            alt.Tooltip("y:Q", format=".4f"),
+            alt.Tooltip("error:Q", format=".4f"),
+        ],
+    )
+    line = (
+        alt.Chart(pd.DataFrame({"truth": [truth]}))
+        .mark_rule(strokeDash=[6, 4], strokeWidth=2, color=RED)
+        .encode(y="truth:Q", tooltip=[alt.Tooltip("truth:Q", format=".4f")])
+    )
+    return alt.layer(band, mean, line).properties(height=height)

@@ -16,6 +16,7 @@ st.markdown(
 TABS = {
     "One scan": "robot_scan",
     "Whole map": "robot_surface",
+    "Exploration": "robot_explore",
 }
 
 scene = controls()

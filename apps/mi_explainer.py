@@ -17,8 +17,12 @@ st.markdown(
 CHAPTERS = {
     "Joint table": "mi_joint",
     "Venn diagram": "mi_venn",
+    "Correlation": "mi_correlation",
     "Data processing": "mi_chain",
     "Conditioning": "mi_conditional",
+    "Estimators": "mi_playground",
+    "Heat flow": "mi_heat",
+    "Quiz": "mi_quiz",
 }
 
 tabs = st.tabs(list(CHAPTERS), key="chapter", on_change="rerun", bind="query-params")
