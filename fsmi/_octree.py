@@ -314,6 +314,22 @@ def list_leaves(
 
 
 @kernel
+def extent(
+    keys: npt.NDArray[np.uint16],
+    levels: npt.NDArray[np.uint8],
+    low: npt.NDArray[np.int64],
+    high: npt.NDArray[np.int64],
+) -> None:
+    """Fill the first voxel and one past the last of the smallest box around the leaves."""
+    for a in range(3):
+        low[a], high[a] = SIDE, 0
+        for n in range(levels.size):
+            k = np.int64(keys[n, a])
+            low[a] = min(low[a], k)
+            high[a] = max(high[a], k + (1 << np.int64(levels[n])))
+
+
+@kernel
 def fill_dense(
     keys: npt.NDArray[np.uint16],
     levels: npt.NDArray[np.uint8],

@@ -8,6 +8,7 @@ unknown voxels count for the entropy, and everything known lies inside.
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import Any, Self, final
@@ -198,11 +199,15 @@ class VoxelMap:
 
         ValueError if nothing is known.
         """
-        keys, levels, _ = self._list()
-        if not len(keys):
-            raise ValueError("the map holds no known voxel")
-        ends = keys + (np.int64(1) << levels.astype(np.int64))[:, None]
-        return checked_box(keys.min(axis=0), ends.max(axis=0))
+        if "box" not in self._cache:
+            if self.n_leaves == 0:
+                raise ValueError("the map holds no known voxel")
+            low, high = np.empty(3, dtype=np.int64), np.empty(3, dtype=np.int64)
+            keys, levels, _ = self._list()
+            octree.extent(keys, levels, low, high)
+            self._cache["box"] = checked_box(low, high)
+        box: Box = self._cache["box"]
+        return box
 
     def cropped(self, low: npt.ArrayLike, high: npt.ArrayLike) -> Self:
         """The same tree with another box, which must hold everything known."""
