@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import digamma
 
 from privfunnel.estimate import Estimate, Progress, from_reading
-from privfunnel.estimators.neighbours import FloatArray, count_below, kth_distance
+from privfunnel.estimators.neighbours import FloatArray, count_below, nearest
 from privfunnel.variables import Variable
 
 
@@ -30,6 +30,6 @@ def ksg_mi(
 
 def ksg_terms(x: FloatArray, y: FloatArray, k: int) -> FloatArray:
     """Terms (n,) whose mean is the first KSG estimate [nat] of I(x; y), eq. 8."""
-    radius = kth_distance(np.hstack([x, y]), k)
+    radius = nearest(np.hstack([x, y]), k)[0][:, -1]
     near_x, near_y = count_below(x, radius), count_below(y, radius)
     return np.asarray(digamma(k) + digamma(len(x)) - digamma(near_x + 1.0) - digamma(near_y + 1.0))
