@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fsmi.grid import OccupancyGrid
     from fsmi.information import monte_carlo_mi, path_mi, scan_mi
+    from fsmi.io.map_server import load_map, save_map
     from fsmi.io.octomap import load_octomap, save_octomap
     from fsmi.measures import MEASURES, beam_mi, run_lengths, runs_mi
     from fsmi.raycast import expected_ranges, simulate_ranges, traverse, traverse_3d
@@ -26,12 +27,14 @@ _HOME = {
     "VoxelMap": "fsmi.voxels",
     "beam_mi": "fsmi.measures",
     "expected_ranges": "fsmi.raycast",
+    "load_map": "fsmi.io.map_server",
     "load_octomap": "fsmi.io.octomap",
     "mi_map": "fsmi.surface",
     "monte_carlo_mi": "fsmi.information",
     "path_mi": "fsmi.information",
     "run_lengths": "fsmi.measures",
     "runs_mi": "fsmi.measures",
+    "save_map": "fsmi.io.map_server",
     "save_octomap": "fsmi.io.octomap",
     "scan_mi": "fsmi.information",
     "simulate_ranges": "fsmi.raycast",
@@ -46,12 +49,14 @@ __all__ = [
     "VoxelMap",
     "beam_mi",
     "expected_ranges",
+    "load_map",
     "load_octomap",
     "mi_map",
     "monte_carlo_mi",
     "path_mi",
     "run_lengths",
     "runs_mi",
+    "save_map",
     "save_octomap",
     "scan_mi",
     "simulate_ranges",
