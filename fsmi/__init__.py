@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from fsmi.information import monte_carlo_mi, path_mi, scan_mi
     from fsmi.io.map_server import load_map, save_map
     from fsmi.io.octomap import load_octomap, save_octomap
+    from fsmi.mapping import update
     from fsmi.measures import MEASURES, beam_mi, run_lengths, runs_mi
+    from fsmi.planning.explorer import Explorer
+    from fsmi.planning.plan import Plan
     from fsmi.raycast import expected_ranges, simulate_ranges, traverse, traverse_3d
     from fsmi.sensor import RangeSensor
     from fsmi.surface import mi_map
@@ -21,8 +24,10 @@ if TYPE_CHECKING:
 
 # Public name -> the module that defines it.
 _HOME = {
+    "Explorer": "fsmi.planning.explorer",
     "MEASURES": "fsmi.measures",
     "OccupancyGrid": "fsmi.grid",
+    "Plan": "fsmi.planning.plan",
     "RangeSensor": "fsmi.sensor",
     "VoxelMap": "fsmi.voxels",
     "beam_mi": "fsmi.measures",
@@ -40,11 +45,14 @@ _HOME = {
     "simulate_ranges": "fsmi.raycast",
     "traverse": "fsmi.raycast",
     "traverse_3d": "fsmi.raycast",
+    "update": "fsmi.mapping",
 }
 
 __all__ = [
     "MEASURES",
+    "Explorer",
     "OccupancyGrid",
+    "Plan",
     "RangeSensor",
     "VoxelMap",
     "beam_mi",
@@ -62,6 +70,7 @@ __all__ = [
     "simulate_ranges",
     "traverse",
     "traverse_3d",
+    "update",
 ]
 
 

@@ -1,1 +1,1 @@
-"""Where to go next: frontiers, paths, the explorer, teams."""
+"""Exploration planning: frontiers, paths, gains, strategies, the explorer and teams."""

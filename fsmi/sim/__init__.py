@@ -1,1 +1,1 @@
-"""Simulated worlds, sensors and closed loops."""
+"""Simulation: worlds, a lidar, the closed loop of exploration, pictures of it."""

@@ -1,0 +1,78 @@
+"""What earlier scans taught about single cells: walls that flicker, cells that stay dark."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from fsmi.grid import OccupancyGrid
+from fsmi.planning.gains import unknown_in_view
+from fsmi.planning.knowledge import FREE_BELOW, Knowledge, Mask, grown
+from fsmi.sensor import RangeSensor
+
+PATIENCE = 3  # scans that may leave a cell unknown although it was in view
+
+
+@final
+class Memory:
+    """Cells that a planner must take for solid although the map does not call them occupied.
+
+    *Flickering walls*: beams that graze a wall from far away cross the cells of its surface and
+    clear them, beams from nearby hit them. A cell that was occupied once stays solid while one of
+    its neighbours is not free.
+
+    *Dark cells*: the inside of a wall behind a gap in its surface, glass, a shadow between two
+    beams. A cell that three scans should have crossed and of which the map still says nothing is
+    written off; one whose value moves but does not settle gets as many scans more as the sensor
+    needs to make an untouched cell free.
+
+    Parameters
+    ----------
+    sensor : RangeSensor
+    free_below : float
+        Probability at which a cell counts as free.
+    """
+
+    def __init__(self, sensor: RangeSensor, free_below: float = FREE_BELOW) -> None:
+        self._sensor, self._free_below = sensor, free_below
+        odds = max(free_below, 1e-3) / (1.0 - free_below)
+        self._slow = min(PATIENCE + math.ceil(math.log(odds) / math.log(sensor.delta_emp)), 255)
+        self._dark: npt.NDArray[np.uint8] = np.zeros((0, 0), dtype=np.uint8)
+        self._walls: Mask = np.zeros((0, 0), dtype=np.bool_)
+        self._layout: tuple[Any, ...] = ()
+        self._cells: npt.NDArray[Any] | None = None
+
+    def opaque(self, grid: OccupancyGrid) -> Mask | None:
+        """The cells (H, W) to take for solid; None if there is no memory of a map laid out so."""
+        if self._layout != _layout(grid):
+            return None
+        uncertain = grid.occupancy > self._free_below
+        limit = np.where(grid.occupancy == 0.5, PATIENCE, self._slow)
+        return np.asarray((self._walls & grown(uncertain)) | (uncertain & (self._dark >= limit)))
+
+    def add(self, grid: OccupancyGrid, known: Knowledge, pose: npt.ArrayLike) -> None:
+        """Remember the walls of `grid` and the unknown cells in view of the scan from `pose`.
+
+        The same map twice counts once: no scan lies between. A map with another layout starts
+        the memory afresh.
+        """
+        if self._cells is grid.cells:
+            return
+        self._cells = grid.cells
+        if self._layout != _layout(grid):
+            self._dark = np.zeros(grid.shape, dtype=np.uint8)
+            self._walls = np.zeros(grid.shape, dtype=np.bool_)
+            self._layout = _layout(grid)
+        self._walls |= known.occupied
+        seen = unknown_in_view(known, pose, self._sensor)
+        self._dark[seen] = np.minimum(self._dark[seen], 254) + 1
+
+    def __repr__(self) -> str:
+        return f"Memory({int(self._walls.sum())} wall cells)"
+
+
+def _layout(grid: OccupancyGrid) -> tuple[Any, ...]:
+    return (grid.shape, grid.resolution, grid.origin)

@@ -1,0 +1,69 @@
+"""How candidates are ranked: the registry of strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+# Distance [m] added to the path of every candidate: without it a rate prefers any crumb that lies
+# at the robot's feet to a hall at ten steps.
+SETTLE = 1.0
+# explore_lite's default weights of distance and of frontier size (both in metres here).
+POTENTIAL_SCALE, GAIN_SCALE = 3.0, 1.0
+
+
+@final
+@dataclass(frozen=True)
+class Views:
+    """Candidates as columns, all (n,).
+
+    Attributes
+    ----------
+    cost : path length [m]
+    information : of a scan there [bit]
+    visible : unknown cells in view if all of them were free
+    frontier : length of the frontier it was chosen for [m], 0 for a viewpoint of the lattice
+    """
+
+    cost: Array
+    information: Array
+    visible: Array
+    frontier: Array
+
+    def __repr__(self) -> str:
+        return f"Views({len(self.cost)})"
+
+
+def nearest(views: Views) -> Array:
+    """The shortest path to a frontier."""
+    return np.where(views.frontier > 0.0, -views.cost, -np.inf)
+
+
+def explore_lite(views: Views) -> Array:
+    """The cost of explore_lite, negated: near and long frontiers."""
+    score = GAIN_SCALE * views.frontier - POTENTIAL_SCALE * views.cost
+    return np.where(views.frontier > 0.0, score, -np.inf)
+
+
+def count_rate(views: Views) -> Array:
+    """Visible unknown cells a metre."""
+    return views.visible / (views.cost + SETTLE)
+
+
+def information_rate(views: Views) -> Array:
+    """Bits a metre."""
+    return views.information / (views.cost + SETTLE)
+
+
+STRATEGIES: dict[str, Callable[[Views], Array]] = {
+    "nearest": nearest,
+    "explore_lite": explore_lite,
+    "count_rate": count_rate,
+    "information_rate": information_rate,
+}
