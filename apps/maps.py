@@ -68,17 +68,23 @@ def hex_colour(share: float) -> str:
     return "#{:02x}{:02x}{:02x}".format(*viridis(share))
 
 
-def cells(grid: OccupancyGrid) -> Pixels:
-    """Free white, unknown grey, occupied dark, and shades between; (H, W, 3), row 0 lowest."""
+def cells(grid: OccupancyGrid, prior: float = 0.5) -> Pixels:
+    """Free white, unseen (at the prior) grey, occupied dark, shades between; row 0 lowest."""
     o = grid.occupancy[..., None].astype(float)
-    light = FREE + (UNKNOWN - FREE) * np.minimum(o, 0.5) * 2
-    return np.asarray(light + (WALL - UNKNOWN) * np.maximum(o - 0.5, 0.0) * 2).astype(np.uint8)
+    light = FREE + (UNKNOWN - FREE) * np.minimum(o / prior, 1.0)
+    dark = np.maximum(o - prior, 0.0) / (1.0 - prior)
+    return np.asarray(light + (WALL - UNKNOWN) * dark).astype(np.uint8)
 
 
-def surface(values: npt.ArrayLike, grid: OccupancyGrid, top: float, known_free: float) -> Pixels:
-    """Information by cell in viridis where the map says free (below `known_free`), else the map."""
-    shown = cells(grid)
-    free = grid.occupancy < known_free
+def surface(
+    values: npt.ArrayLike,
+    grid: OccupancyGrid,
+    top: float,
+    free: npt.NDArray[np.bool_],
+    prior: float,
+) -> Pixels:
+    """Information by cell in viridis where `free` (H, W), elsewhere the map."""
+    shown = cells(grid, prior)
     shown[free] = viridis(np.asarray(values, dtype=float)[free] / (top or 1.0))
     return shown
 

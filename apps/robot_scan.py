@@ -86,7 +86,8 @@ def stepped(scene: Scene) -> None:
 
 
 def keep(scans: Sequence[Pose], start: Pose) -> None:
-    """Callback: these are the scans that were taken."""
+    """Callback: these are the scans that were taken; the robot goes where the planner says."""
+    st.session_state.robot_at = ""
     words = ["start" if p == start else write_pose(p) for p in scans]
     st.session_state.robot_scans = "; ".join(words)
 
@@ -109,7 +110,7 @@ def picture(scene: Scene, colour_by: npt.NDArray[np.float64], layers: list[str])
         overlays.append(dots(ends[hit] + np.array(scene.pose[:2]), frame))
     overlays.append(robot(scene.pose, frame))
     return draw_map(
-        cells(scene.belief), frame, overlays,
+        cells(scene.belief, scene.prior), frame, overlays,
         f"Map with the robot at {scene.pose[0]:.1f}, {scene.pose[1]:.1f} m and its fan of beams. "
         "Click, or use the arrow keys, to move it.",
     )  # fmt: skip
@@ -171,11 +172,11 @@ def summary(scene: Scene, single: npt.NDArray[np.float64]) -> None:
     joint, (mean, error) = once(scene, "approx_fsmi"), sampled(scene)
     lost, entropy = really_lost(scene), scene.belief.entropy()
     metrics(
-        {"entropy": entropy, "promised": joint, "really lost": lost},
+        {"unknown": entropy, "promise": joint, "real": lost},
         help_texts={
-            "entropy": "What is still unknown about the map [bit].",
-            "promised": "Expected information of this scan, each cell counted once [bit].",
-            "really lost": "Entropy of the map before minus after this scan [bit].",
+            "unknown": "What is still unknown about the map [bit].",
+            "promise": "Expected information of this scan, each cell counted once [bit].",
+            "real": "Entropy of the map before minus after this scan [bit].",
         },
     )  # fmt: skip
     counted = {

@@ -16,6 +16,7 @@ from ui import SHARED, kernel_lock
 
 from fsmi import OccupancyGrid, RangeSensor
 from fsmi.mapping import update
+from fsmi.planning.explorer import Explorer
 from fsmi.sim.floorplans import WORLDS, make_world
 from fsmi.sim.lidar import ranges_in
 from fsmi.sim.worlds import World
@@ -132,9 +133,10 @@ def world_controls() -> tuple[tuple[str, int], float, float]:
         "Side of a cell [m]", [0.1, 0.15, 0.2, 0.25, 0.4, 0.5], 0.2, key="cell", **SHARED
     )
     prior = st.slider(
-        "An unseen cell is a wall with probability", 0.02, 0.98, 0.5, 0.01, key="prior",
-        help="0.5 is what most mapping programs assume. Buildings are mostly free space: try 0.1 "
-        "and compare the promised with the real information.", **SHARED,
+        "An unseen cell is a wall with probability", 0.05, 0.9, 0.1, 0.01, key="prior",
+        help="Most mapping programs assume 0.5; then a beam is expected to end after two unseen "
+        "cells and a scan promises far too little. Compare the promise with the real loss.",
+        **SHARED,
     )  # fmt: skip
     return (kind, int(seed)), float(resolution), float(prior)
 
@@ -162,27 +164,45 @@ def sensor_controls() -> RangeSensor:
     )  # fmt: skip
 
 
-def robot_controls(world_key: tuple[str, int]) -> tuple[tuple[Pose, ...], Pose]:
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={RangeSensor: repr})
+def suggested(
+    world_key: tuple[str, int], resolution: float, sensor: RangeSensor, scans: tuple[Pose, ...]
+) -> Pose:
+    """Where the planner would look next from the last scan; the start if it knows no place."""
+    here = scans[-1] if scans else world(*world_key).start
+    if not scans:
+        return here
+    known = belief(world_key, resolution, 0.5, sensor, scans)
+    with kernel_lock():
+        goal = Explorer(sensor, robot_radius=0.2).plan(known, here).goal
+    return goal or here
+
+
+def robot_controls(
+    world_key: tuple[str, int], resolution: float, sensor: RangeSensor
+) -> tuple[tuple[Pose, ...], Pose]:
     """Widgets that place the robot; returns the scans taken so far and where it is."""
     x0, y0, x1, y1 = world(*world_key).bounds
     start = world(*world_key).start
-    where = st.text_input(
-        "Robot at (x y) [m]", "", key="robot_at", placeholder=f"{start[0]:.2f} {start[1]:.2f}",
-        max_chars=40, help="Click on the map, or type. Empty: the start of the floor plan.",
-        **SHARED,
-    )  # fmt: skip
+    place_slot = st.container()
     heading = st.slider("Heading [°]", -180, 180, 0, 5, key="heading", **SHARED)
     taken = st.text_input(
         "Scans taken at (x y heading°; …)", "start", key="robot_scans", max_chars=2000,
         help="Filled by the buttons below the map; it makes the address hold the whole story.",
         **SHARED,
     )  # fmt: skip
-    inside = [p for p in read_poses(taken, start) if x0 < p[0] < x1 and y0 < p[1] < y1]
-    place = next(iter(read_poses(where, start)), start)
+    inside = tuple(p for p in read_poses(taken, start) if x0 < p[0] < x1 and y0 < p[1] < y1)
+    place = suggested(world_key, resolution, sensor, inside)
+    where = place_slot.text_input(
+        "Robot at (x y) [m]", "", key="robot_at", placeholder=f"{place[0]:.2f} {place[1]:.2f}",
+        max_chars=40, help="Click on the map, or type. Empty: where the planner would look next.",
+        **SHARED,
+    )  # fmt: skip
+    place = next(iter(read_poses(where, start)), place)
     if not (x0 < place[0] < x1 and y0 < place[1] < y1):
         st.warning("That place lies outside the map; the robot is at its start.")
         place = start
-    return tuple(inside), (place[0], place[1], math.radians(heading))
+    return inside, (place[0], place[1], math.radians(heading))
 
 
 def controls() -> Scene:
@@ -193,7 +213,7 @@ def controls() -> Scene:
         st.markdown("**Sensor**")
         sensor = sensor_controls()
         st.markdown("**Robot**")
-        scans, pose = robot_controls(world_key)
+        scans, pose = robot_controls(world_key, resolution, sensor)
     return Scene(world_key, resolution, sensor, prior, scans, pose)
 
 

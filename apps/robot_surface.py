@@ -56,7 +56,7 @@ def computed(scene: Scene, name: str) -> tuple[npt.NDArray[np.float32], float]:
 
 def known_free(scene: Scene) -> npt.NDArray[np.bool_]:
     """Cells that the robot has seen to be free."""
-    return np.asarray(scene.belief.occupancy < 0.6 * scene.prior)
+    return np.asarray(scene.belief.occupancy < 0.75 * scene.prior)
 
 
 def clicked(scene: Scene, key: str) -> None:
@@ -81,7 +81,7 @@ def one(scene: Scene, name: str, truth: bool) -> npt.NDArray[np.float32]:
     overlays = [walls(segments(*scene.world_key), frame)] if truth else []
     trail = [p[:2] for p in scene.scans]
     overlays += [path(trail, frame, width=2.0), robot(scene.pose, frame), star(best, frame)]
-    pixels = surface(values, scene.belief, top, 0.6 * scene.prior)
+    pixels = surface(values, scene.belief, top, free, scene.prior)
     words = f"{name} over the map; the best place is {best[0]:.1f}, {best[1]:.1f} m"
     key = f"surface_{name}"
     draw(draw_map(pixels, frame, overlays, words), key=key, on_place=lambda: clicked(scene, key))

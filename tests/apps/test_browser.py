@@ -1,0 +1,147 @@
+"""The apps in a real Chromium: pages open, charts are drawn, nothing is reported as an error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator
+
+from tests.apps.browser import ROOT, Visit, chromium, server, visit
+
+pytestmark = pytest.mark.browser
+
+PICTURES = Path(os.environ.get("SCREENSHOTS", ROOT / "out" / "screenshots"))
+PAGES = {
+    "explained": ("", "Mutual information explained"),
+    "funnel": ("funnel", "Privacy funnel"),
+    "explorer": ("explorer", "FSMI explorer"),
+}
+CHAPTERS = [
+    "Joint table", "Venn diagram", "Correlation", "Data processing", "Conditioning", "Heat flow",
+]  # fmt: skip
+
+
+Open = Callable[..., AbstractContextManager[Visit]]
+
+
+@pytest.fixture(scope="module")
+def enter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
+    """Makes fresh visitors of one server in one Chromium."""
+    with server(tmp_path_factory.mktemp("apps") / "server.log") as url, chromium() as browser:
+        yield partial(visit, browser, url)
+
+
+def marks(browser: Visit) -> int:
+    """Shapes drawn by charts: a chart whose field is misspelt has axes but no marks."""
+    canvases = browser.page.evaluate(
+        """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart] canvas')].map(c => {
+            const at = c.getContext('2d').getImageData(0, 0, c.width, c.height).data
+            let coloured = 0
+            for (let i = 0; i < at.length; i += 4) {
+                const spread = Math.max(at[i], at[i+1], at[i+2]) - Math.min(at[i], at[i+1], at[i+2])
+                if (at[i + 3] > 0 && spread > 40) coloured += 1
+            }
+            return coloured
+        })"""
+    )
+    svgs = browser.page.evaluate(
+        """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart] svg')].map(s =>
+            s.querySelectorAll('.role-mark path, .role-mark rect, .role-mark line').length)"""
+    )
+    assert canvases or svgs, "no chart on the page"
+    assert all(canvases), f"a chart without marks: {canvases}"
+    assert all(svgs), f"a chart without marks: {svgs}"
+    return len(canvases) + len(svgs)
+
+
+def drawings(browser: Visit) -> int:
+    """Drawings that are really there, with shapes in them."""
+    counts: list[int] = browser.page.locator(".drawing svg").evaluate_all(
+        "all => all.map(s => s.querySelectorAll('image, circle, line, path, polygon').length)"
+    )
+    assert all(counts), counts
+    return len(counts)
+
+
+def box_of(browser: Visit) -> Locator:
+    """Where the robot's place is typed."""
+    return browser.page.get_by_role("textbox", name="Robot at (x y) [m]")
+
+
+def no_failure(browser: Visit) -> None:
+    assert not browser.errors, browser.errors
+    shown = browser.page.locator("[data-testid=stException]")
+    assert shown.count() == 0, shown.first.inner_text()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("name", PAGES)
+def test_page(enter: Open, name: str, width: int) -> None:
+    path, title = PAGES[name]
+    with enter(width=width) as browser:
+        browser.open(path)
+        browser.page.get_by_role("heading", name=title).wait_for()
+        browser.page.wait_for_selector("[data-testid=stVegaLiteChart]")
+        browser.page.wait_for_timeout(1000)
+        assert marks(browser) >= 2
+        browser.shot(PICTURES / f"{name}-{width}.png")
+        no_failure(browser)
+
+
+def test_chapters(enter: Open) -> None:
+    with enter() as browser:
+        browser.open()
+        for chapter in CHAPTERS:
+            browser.page.get_by_role("tab", name=chapter).click()
+            browser.ready()
+            browser.page.wait_for_timeout(1000)
+            assert marks(browser) >= 1
+            if chapter in ("Venn diagram", "Data processing", "Conditioning"):
+                assert drawings(browser) == 1
+            browser.shot(PICTURES / f"explained-{chapter.lower().replace(' ', '-')}.png")
+            no_failure(browser)
+
+
+def test_an_address_is_an_experiment(enter: Open) -> None:
+    with enter() as browser:
+        browser.open("?chapter=Venn+diagram&venn_hx=3.0&venn_i=1.5")
+        assert browser.page.get_by_text("H(X) = 3", exact=True).count() == 1
+        no_failure(browser)
+
+
+def test_click_moves_the_robot_and_a_scan_is_taken(enter: Open) -> None:
+    with enter() as browser:
+        browser.open("explorer")
+        assert drawings(browser) == 1
+        unknown = browser.page.locator("[data-testid=stMetricValue]").first
+        before = unknown.inner_text()
+        box = browser.page.locator(".drawing svg").bounding_box()
+        assert box is not None
+        browser.page.mouse.click(box["x"] + 0.2 * box["width"], box["y"] + 0.48 * box["height"])
+        browser.ready()
+        place = box_of(browser).input_value()
+        assert len(place.split()) == 2
+        browser.page.locator(".drawing").press("ArrowRight")
+        browser.ready()
+        moved = box_of(browser).input_value()
+        assert float(moved.split()[0]) == pytest.approx(float(place.split()[0]) + 0.25, abs=0.011)
+        browser.page.get_by_role("button", name="Take this scan").click()
+        browser.ready()
+        assert unknown.inner_text() != before
+        no_failure(browser)
+
+
+def test_dark_theme(enter: Open) -> None:
+    with enter(dark=True) as browser:
+        browser.open("explorer")
+        browser.shot(PICTURES / "explorer-dark.png")
+        ground = browser.page.evaluate(
+            "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+        )
+        assert ground == "rgb(16, 23, 30)"
+        no_failure(browser)
