@@ -101,8 +101,8 @@ def test_incomplete_gammas_keep_their_digits(x: float) -> None:
 
 def test_what_was_measured_before_tells_nothing_again() -> None:
     behind = (1.0, 0.3, 0.2, 0.0, 0.0, 0.0)
-    again = add_cell(0.7, 1.1, 0.0, 1e3, behind)
-    fresh = add_cell(0.7, 1.1, 1.0, 1e3, behind)
+    again = add_cell(0.7, 7.3, 1.1, 0.0, behind)
+    fresh = add_cell(0.7, 7.3, 1.1, 1.0, behind)
     assert again[3:] == (0.0, 0.0, 0.0)
     assert again[:3] == fresh[:3]
     assert min(fresh[3:]) > 0.0

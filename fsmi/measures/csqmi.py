@@ -23,6 +23,7 @@ import numpy.typing as npt
 from fsmi._jit import fused
 from fsmi.measures.beam import Beam
 from fsmi.measures.fsmi import check_count
+from fsmi.measures.noise import blur, dot
 
 Array = npt.NDArray[np.float64]
 PAIR_SIGMAS = 4.0  # truncation, in standard deviations sqrt(2) sigma of the pair kernel K
@@ -31,7 +32,7 @@ PAIR_SIGMAS = 4.0  # truncation, in standard deviations sqrt(2) sigma of the pai
 @fused
 def hits_and_sharper(o: Array, p: Array, w: Array) -> tuple[float, float]:
     """First-hit probabilities of the map into `p` and of the sharper map into `w`; both P(e_0)."""
-    n = o.size
+    n = np.uintp(o.size)
     for j in range(n):
         free = 1.0 - o[j]
         w[j] = o[j] * o[j] / (o[j] * o[j] + free * free)
@@ -50,11 +51,7 @@ def divergence(
     p: Array, w: Array, smooth: Array, p_none: float, w_none: float, no_hit: bool
 ) -> float:
     """CSQMI [nat] from both first-hit distributions and smooth = K p."""
-    all_w, pp, pw = 0.0, 0.0, 0.0
-    for j in range(p.size):
-        all_w += w[j]
-        pp += p[j] * smooth[j]
-        pw += w[j] * smooth[j]
+    all_w, pp, pw = 1.0 - w_none, dot(p, smooth), dot(w, smooth)
     if no_hit:
         all_w, pp, pw = all_w + w_none, pp + p_none * p_none, pw + p_none * w_none
     else:
@@ -67,21 +64,18 @@ def divergence(
 def csqmi_equal(o: Array, taps: Array, no_hit: bool, scratch: Array) -> float:
     """CSQMI [nat] on equal cells; `taps` (window + 1,) is K at 0, 1, ... cells apart.
 
-    taps.size = n is exact, fewer truncate; `scratch` needs 3 n + 2 taps.size places.
+    taps.size = n is exact, fewer truncate; `scratch` needs 3 n + 2 window places.
     """
     n, window = o.size, taps.size - 1
-    p_padded = scratch[: n + 2 * window]
-    p_padded[:window] = 0.0
-    p_padded[window + n :] = 0.0
-    p = p_padded[window : window + n]
-    w = scratch[n + 2 * window : 2 * n + 2 * window]
-    smooth = scratch[2 * n + 2 * window : 3 * n + 2 * window]
+    end = window + n
+    padded, w = scratch[: end + window], scratch[end + window : end + window + n]
+    smooth = scratch[end + window + n : end + window + 2 * n]
+    for m in range(window):
+        padded[m] = 0.0
+        padded[end + m] = 0.0
+    p = padded[window:end]
     p_none, w_none = hits_and_sharper(o, p, w)
-    for j in range(n):
-        smooth[j] = taps[0] * p[j]
-    for m in range(1, window + 1):
-        for j in range(n):
-            smooth[j] += taps[m] * (p_padded[window + j - m] + p_padded[window + j + m])
+    blur(padded, taps, smooth)
     return divergence(p, w, smooth, p_none, w_none, no_hit)
 
 

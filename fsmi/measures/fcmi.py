@@ -23,50 +23,53 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from fsmi._jit import kernel
+from fsmi._jit import fused
 from fsmi.measures.beam import Beam
 
 Array = npt.NDArray[np.float64]
 Moments = tuple[float, float, float, float, float, float]  # E_0 E_1 E_2 J_0 J_1 J_2
-SMALL = 0.3  # below this x the upward recursion of gamma(k + 1, x) loses digits
-SERIES = 14  # terms of the series that replaces it
+SMALL = 0.2  # below this x the upward recursion of gamma(k + 1, x) loses digits
+# gamma(3, x) = e^-x x^3 sum_m 2 x^m / (m + 3)!, highest power first: 11 terms are exact there.
+SERIES = tuple(2.0 / math.factorial(m + 3) for m in range(10, -1, -1))
 
 
-@kernel
+@fused
 def incomplete_gammas(x: float, p: float) -> tuple[float, float, float]:
     """gamma(k + 1, x) = int_0^x u^k e^-u du for k = 0, 1, 2, given p = exp(-x)."""
-    zero = -math.expm1(-x)
+    px = p * x
     if x > SMALL:
-        one = zero - p * x
-        return zero, one, 2.0 * one - p * x * x
-    # Series of positive terms for k = 2, then downwards: nothing is subtracted.
-    term = p * x * x * x / 3.0
-    two = term
-    for m in range(1, SERIES):
-        term *= x / (3.0 + m)
-        two += term
-    return zero, 0.5 * (two + p * x * x), two
+        zero = 1.0 - p
+        one = zero - px
+        return zero, one, 2.0 * one - px * x
+    # Sums of positive terms for k = 2, then downwards: nothing is subtracted.
+    series = 0.0
+    for coefficient in SERIES:
+        series = series * x + coefficient
+    two = px * x * x * series
+    one = 0.5 * (two + px * x)
+    return one + px, one, two
 
 
-@kernel
-def add_cell(rate: float, width: float, unseen: float, max_rate: float, behind: Moments) -> Moments:
+@fused
+def add_cell(
+    rate: float, log_ratio: float, width: float, unseen: float, behind: Moments
+) -> Moments:
     """Moments seen from the near side of a cell, given those from its far side (`behind`).
 
-    `rate` [1/m] is at most `max_rate` (a rate above it is cut), `width` [m] is the way through
-    the cell, `unseen` the share of the cell's information still to be had (1 if nothing was
-    measured before, 0 if all was).
+    `rate` [1/m] is at most Lambda, `log_ratio` is ln(Lambda / rate) (anything where the rate is
+    0), `width` [m] the way through the cell, `unseen` the share of the cell's information still
+    to be had (1 if nothing was measured before, 0 if all was).
     """
     e0, e1, e2, j0, j1, j2 = behind
-    rate = min(rate, max_rate)
     x = rate * width
     p = math.exp(-x)
     w2 = width * width
-    h0, h1, h2, log_ratio = 0.0, 0.0, 0.0, 0.0
+    h0, h1, h2 = 0.0, 0.0, 0.0
     if x > 0.0:
         h0, h1, h2 = incomplete_gammas(x, p)
-        h1 /= rate
-        h2 = h2 / rate / rate  # the square of a tiny rate is 0
-        log_ratio = math.log(max_rate) - math.log(rate)
+        per = 1.0 / rate
+        h1 *= per
+        h2 = h2 * per * per
     ux = unseen * x
     a0, a1, a2 = j0 + ux * e0, j1 + ux * e1, j2 + ux * e2
     tail = p * x
@@ -80,20 +83,26 @@ def add_cell(rate: float, width: float, unseen: float, max_rate: float, behind: 
     )
 
 
-@kernel
-def fcmi_line(rates: Array, widths: Array, max_rate: float, no_hit: bool) -> Moments:
+@fused
+def fcmi_line(rates: Array, log_ratios: Array, widths: Array, no_hit: bool) -> Moments:
     """All moments of a beam seen from its first cell."""
     moments = (1.0 if no_hit else 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for i in range(rates.size - 1, -1, -1):
-        moments = add_cell(rates[i], widths[i], 1.0, max_rate, moments)
+        moments = add_cell(rates[i], log_ratios[i], widths[i], 1.0, moments)
     return moments
 
 
-def stopping_rates(occupancy: Array, resolution: float, max_rate: float) -> Array:
-    """Rate l [1/m] of each cell, `-ln(1 - o) / resolution`, at most `max_rate` [1/m]."""
+def stopping_rates(occupancy: Array, resolution: float, max_rate: float) -> tuple[Array, Array]:
+    """Rate l [1/m] of each cell, `-ln(1 - o) / resolution` up to `max_rate`; ln(max_rate / l).
+
+    Rates below 1e-300 count as 0, with a ratio of 0.
+    """
     known = occupancy >= 1.0
     rate = -np.log1p(-np.where(known, 0.0, occupancy)) / resolution
-    return np.asarray(np.minimum(np.where(known, max_rate, rate), max_rate))
+    rate = np.minimum(np.where(known, max_rate, rate), max_rate)
+    some = rate > 1e-300
+    rate[~some] = 0.0
+    return rate, math.log(max_rate) - np.log(np.where(some, rate, max_rate))
 
 
 def _positive(value: float, name: str) -> float:
@@ -134,6 +143,6 @@ def fcmi(
         resolution = beam.cell
     side = _positive(resolution, "resolution")
     top = _positive(max_rate, "max_rate") / side
-    rates = stopping_rates(beam.occupancy, side, top)
-    moments = fcmi_line(rates, np.diff(beam.edges), top, beam.count_no_hit)
+    rates, log_ratios = stopping_rates(beam.occupancy, side, top)
+    moments = fcmi_line(rates, log_ratios, np.diff(beam.edges), beam.count_no_hit)
     return float(moments[2 + dimension])

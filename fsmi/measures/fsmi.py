@@ -14,25 +14,27 @@ import numpy.typing as npt
 
 from fsmi._jit import fused, kernel
 from fsmi.measures.beam import Beam
-from fsmi.measures.noise import noise_kernel, uniform_half_width, window_cells
+from fsmi.measures.noise import blur, dot, noise_kernel, uniform_half_width, window_cells
 
 Array = npt.NDArray[np.float64]
 # Gaussian mass beyond this many standard deviations is 2e-19, below one rounding of the sum:
 # the noise of "exact" FSMI ends here.
 EXACT_SIGMAS = 9.0
+NEGLIGIBLE = 1e-19
 
 
 @fused
-def gains_ahead(f_occ: Array, f_emp: Array, pad: int, out: Array) -> float:
-    """Gain C_k of the report "cell k" into out[pad + k], zeros around; returns sum f_emp."""
-    n = f_occ.size
-    out[:pad] = 0.0
-    out[pad + n : pad + n + pad] = 0.0
-    front = 0.0
-    for k in range(n):
-        out[pad + k] = f_occ[k] + front
+def along_beam(
+    o: Array, f_occ: Array, f_emp: Array, gains: Array, hits: Array
+) -> tuple[float, float]:
+    """Fill C_k and P(e_k) of every cell; return sum f_emp and P(e_0)."""
+    front, reach = 0.0, 1.0
+    for k in range(np.uintp(o.size)):
+        gains[k] = f_occ[k] + front
         front += f_emp[k]
-    return front
+        hits[k] = reach * o[k]
+        reach *= 1.0 - o[k]
+    return front, reach
 
 
 @fused
@@ -42,22 +44,19 @@ def expected_gain(
     """FSMI [nat] on equal cells under any symmetric noise; O(n * window).
 
     `taps` (window + 1,) holds the mass of a reading 0, 1, ... window cells off its cell (on
-    each side); `scratch` needs 2 (n + window) places.
+    each side); `scratch` needs 3 n + 2 window places.
     """
     n, window = o.size, taps.size - 1
-    gains = scratch[: n + 2 * window]
-    front = gains_ahead(f_occ, f_emp, window, gains)
-    smooth = scratch[n + 2 * window : 2 * (n + window)]
-    for j in range(n):
-        smooth[j] = taps[0] * gains[window + j]
-    for m in range(1, window + 1):
-        for j in range(n):
-            smooth[j] += taps[m] * (gains[window + j - m] + gains[window + j + m])
-    total, reach = 0.0, 1.0
-    for j in range(n):
-        total += reach * o[j] * smooth[j]
-        reach *= 1.0 - o[j]
-    return total + reach * front if no_hit else total
+    end = window + n
+    gains, hits = scratch[: end + window], scratch[end + window : end + window + n]
+    smooth = scratch[end + window + n : end + window + 2 * n]
+    for m in range(window):  # readings off the beam gain nothing
+        gains[m] = 0.0
+        gains[end + m] = 0.0
+    front, none = along_beam(o, f_occ, f_emp, gains[window:end], hits)
+    blur(gains, taps, smooth)
+    total = dot(hits, smooth)
+    return total + none * front if no_hit else total
 
 
 @kernel
@@ -83,43 +82,39 @@ def expected_gain_uniform(
     return total + reach * front if no_hit else total
 
 
-@kernel
-def _mass_between(low: float, high: float) -> float:
-    """Standard normal mass between two points, from the tail that keeps its digits."""
-    if low > 0.0:
-        low, high = -high, -low
-    root = math.sqrt(0.5)
-    return 0.5 * (math.erfc(-high * root) - math.erfc(-low * root))
-
-
-@kernel
+@fused
 def expected_gain_unequal(
-    o: Array, f_occ: Array, f_emp: Array, edges: Array, sigma: float, window: int, reach_m: float,
-    no_hit: bool, scratch: Array,
+    o: Array, f_occ: Array, f_emp: Array, edges: Array, sigma: float, window: int, no_hit: bool,
+    scratch: Array,
 ) -> float:  # fmt: skip
     """FSMI [nat] on cells of any lengths, sigma > 0; noise over at most `window` cells a side.
 
-    A reading more than `reach_m` [m] off is dropped too. `scratch` needs n places.
+    `scratch` needs 2 n places.
     """
     n = o.size
-    front = gains_ahead(f_occ, f_emp, 0, scratch)
-    total, reach = 0.0, 1.0
+    gains, hits = scratch[:n], scratch[n : 2 * n]
+    front, none = along_beam(o, f_occ, f_emp, gains, hits)
+    scale = math.sqrt(0.5) / sigma
+    total = 0.0
     for j in range(n):
-        centre = 0.5 * (edges[j] + edges[j + 1])
-        expected = 0.0
-        for k in range(j, max(j - window, 0) - 1, -1):
-            if edges[k + 1] < centre - reach_m:
-                break
-            mass = _mass_between((edges[k] - centre) / sigma, (edges[k + 1] - centre) / sigma)
-            expected += mass * scratch[k]
-        for k in range(j + 1, min(j + window, n - 1) + 1):
-            if edges[k] > centre + reach_m:
-                break
-            mass = _mass_between((edges[k] - centre) / sigma, (edges[k + 1] - centre) / sigma)
-            expected += mass * scratch[k]
-        total += reach * o[j] * expected
-        reach *= 1.0 - o[j]
-    return total + reach * front if no_hit else total
+        centre, half = 0.5 * (edges[j] + edges[j + 1]), 0.5 * (edges[j + 1] - edges[j])
+        expected = math.erf(half * scale) * gains[j]
+        # Outwards on both sides: a cell's mass is the tail at its near edge less that at its far.
+        start = 0.5 * math.erfc(half * scale)
+        tail, k = start, j
+        while k > 0 and j - k < window and tail > NEGLIGIBLE:
+            k -= 1
+            beyond = 0.5 * math.erfc((centre - edges[k]) * scale)
+            expected += (tail - beyond) * gains[k]
+            tail = beyond
+        tail, k = start, j
+        while k < n - 1 and k - j < window and tail > NEGLIGIBLE:
+            k += 1
+            beyond = 0.5 * math.erfc((edges[k + 1] - centre) * scale)
+            expected += (tail - beyond) * gains[k]
+            tail = beyond
+        total += hits[j] * expected
+    return total + none * front if no_hit else total
 
 
 def exact_window(sigma: float, cell: float, n: int) -> int:
@@ -136,18 +131,18 @@ def check_count(value: int, name: str, least: int = 0) -> int:
 
 def _with_taps(beam: Beam, taps: Array) -> float:
     o, f_occ, f_emp = beam.tables()
-    scratch = np.empty(2 * (o.size + taps.size))
+    scratch = np.empty(3 * o.size + 2 * taps.size)
     return float(expected_gain(o, f_occ, f_emp, taps, beam.count_no_hit, scratch))
 
 
-def _unequal(beam: Beam, window: int, reach_m: float) -> float:
+def _unequal(beam: Beam, window: int) -> float:
     if beam.sigma == 0.0:
         return _with_taps(beam, np.ones(1))
     o, f_occ, f_emp = beam.tables()
     return float(
         expected_gain_unequal(
-            o, f_occ, f_emp, beam.edges, beam.sigma, window, reach_m, beam.count_no_hit,
-            np.empty(o.size),
+            o, f_occ, f_emp, beam.edges, beam.sigma, window, beam.count_no_hit,
+            np.empty(2 * o.size),
         )
     )  # fmt: skip
 
@@ -160,7 +155,7 @@ def fsmi(beam: Beam) -> float:
     """
     n = beam.occupancy.size
     if beam.cell is None:
-        return _unequal(beam, n, EXACT_SIGMAS * beam.sigma)
+        return _unequal(beam, n)
     window = exact_window(beam.sigma, beam.cell, n)
     return _with_taps(beam, noise_kernel(beam.sigma, beam.cell, window)[window:])
 
@@ -173,7 +168,7 @@ def approx_fsmi(beam: Beam, *, window: int | None = None) -> float:
         window = window_cells(beam.sigma, shortest)
     window = min(check_count(window, "window"), n - 1)
     if beam.cell is None:
-        return _unequal(beam, window, math.inf)
+        return _unequal(beam, window)
     return _with_taps(beam, noise_kernel(beam.sigma, beam.cell, window)[window:])
 
 

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from fsmi._jit import fused
+
 Array = npt.NDArray[np.float64]
 SIGMAS = 3.0  # half width of the truncated kernel, in standard deviations
 
@@ -41,3 +43,54 @@ def noise_kernel(sigma: float, cell: float, window: int) -> Array:
     tails = [math.erfc((m - 0.5) * scale) for m in range(window + 2)]
     side = 0.5 * (np.array(tails[:-1]) - np.array(tails[1:]))
     return np.concatenate((side[:0:-1], side))
+
+
+@fused
+def blur(padded: Array, taps: Array, out: Array) -> None:
+    """out[j] = sum of taps[|m|] padded[window + j + m] over |m| <= window; taps (window + 1,).
+
+    `padded` is (n + 2 window,), `out` (n,), both contiguous. Lags go three at a time because a
+    pass over a beam is too short to hide its loads and stores behind one multiplication.
+    """
+    n, window = out.size, taps.size - 1
+    middle = padded[window : window + n]
+    for j in range(np.uintp(n)):
+        out[j] = taps[0] * middle[j]
+    m = 1
+    while m + 2 <= window:
+        a, b, c = taps[m], taps[m + 1], taps[m + 2]
+        low, high = window - m, window + m
+        a_low, a_high = padded[low : low + n], padded[high : high + n]
+        b_low, b_high = padded[low - 1 : low - 1 + n], padded[high + 1 : high + 1 + n]
+        c_low, c_high = padded[low - 2 : low - 2 + n], padded[high + 2 : high + 2 + n]
+        for j in range(np.uintp(n)):
+            out[j] = (
+                out[j]
+                + a * (a_low[j] + a_high[j])
+                + b * (b_low[j] + b_high[j])
+                + c * (c_low[j] + c_high[j])
+            )
+        m += 3
+    while m <= window:
+        a, low, high = taps[m], window - m, window + m
+        a_low, a_high = padded[low : low + n], padded[high : high + n]
+        for j in range(np.uintp(n)):
+            out[j] = out[j] + a * (a_low[j] + a_high[j])
+        m += 1
+
+
+@fused
+def dot(a: Array, b: Array) -> float:
+    """Sum of products, in four partial sums: one would wait for each addition in turn."""
+    one, two, three, four = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
+    n = np.uintp(a.size)
+    whole = n - n % four
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+    for k in range(np.uintp(0), whole, four):
+        s0 += a[k] * b[k]
+        s1 += a[k + one] * b[k + one]
+        s2 += a[k + two] * b[k + two]
+        s3 += a[k + three] * b[k + three]
+    for k in range(whole, n):
+        s0 += a[k] * b[k]
+    return (s0 + s1) + (s2 + s3)

@@ -99,7 +99,8 @@ def beam_mi(
     """
     if measure not in MEASURES:
         raise ValueError(f"measure is {measure!r}; one of {', '.join(MEASURES)}")
-    _check_options(measure, options)
+    if options:
+        _check_options(measure, options)
     unit = check_base(base)
     given = {
         "sigma": sigma,
