@@ -1,4 +1,7 @@
-"""The command line: fsmi map | explore | worlds | convert. Bad input: one line, exit code 2."""
+"""The command line: fsmi map | explore | convert.
+
+Exit codes: 0 success, 2 bad input (one line on stderr, no file written), 130 interrupted.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from fsmi.grid import OccupancyGrid
-from fsmi.io.map_server import load_map, save_map
-from fsmi.io.octomap import load_octomap, save_octomap
-from fsmi.planning.explorer import Explorer
-from fsmi.planning.strategies import STRATEGIES
-from fsmi.sensor import RangeSensor
-from fsmi.surface import mi_map
+if TYPE_CHECKING:
+    from fsmi.sensor import RangeSensor
+    from fsmi.sim.episode import EpisodeResult, Progress
+    from fsmi.sim.worlds import World
 
-Progress = Callable[[float, str], None]
-MAP_ENDINGS, TREE_ENDINGS = (".yaml", ".yml"), (".bt", ".ot")
+WHOLE_CIRCLE = 360.0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,222 +45,275 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="fsmi", description="What a range scan tells, and where to go next.")
+    parser = _Parser(prog="fsmi", description="What a range scan would tell, and where to go next.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    one = commands.add_parser("map", help="information of a scan from every free cell, as a PNG")
+    one = commands.add_parser("map", help="information of a scan from every place of a map")
     one.set_defaults(command=_map)
-    one.add_argument("map", metavar="MAP.yaml", help="ROS map_server map")
-    one.add_argument("-o", "--output", required=True, metavar="F.png", help="picture to write")
-    one.add_argument("--measure", default="approx_fsmi", help="measure of a beam (approx_fsmi)")
-    one.add_argument("--beam-sum", action="store_true", help="sum over beams, not each cell once")
-    _sensor_options(one, max_range=10.0, n_beams=360, delta=1.5)
+    one.add_argument("map", metavar="MAP", help="map_server .yaml, .geojson world or .log")
+    one.add_argument("-o", "--output", required=True, metavar="OUT", help=".png, or .npy for bits")
+    one.add_argument(
+        "--measure", default="shannon", help="fsmi, approx_fsmi, uniform_fsmi, shannon"
+    )
+    one.add_argument(
+        "--beams-add-up", action="store_true", help="sum over beams instead of each cell once"
+    )
+    one.add_argument(
+        "--prior", type=float, metavar="P",
+        help="probability that an unknown cell is a wall (1 - exp(-resolution / 5 m))",
+    )  # fmt: skip
+    _sensor_options(one, beams=360, max_range=10.0, sigma=0.0)
+    _common_options(one)
 
-    one = commands.add_parser("explore", help="explore a floor plan until its map is finished")
+    one = commands.add_parser("explore", help="a simulated robot explores a world")
     one.set_defaults(command=_explore)
-    one.add_argument("world", metavar="WORLD.geojson", help="floor plan (see `fsmi worlds`)")
-    one.add_argument("-o", "--output", metavar="RUN.json", help="record of the run")
-    one.add_argument("--gif", metavar="F.gif", help="film of the run")
+    one.add_argument(
+        "world", metavar="WORLD", help=".geojson world, map_server .yaml, or KIND:SEED"
+    )
+    one.add_argument("-o", "--output", metavar="RUN.json", help="write the numbers of the run")
+    one.add_argument("--gif", metavar="F", help="write a film: map, information surface, path")
     one.add_argument("--map", metavar="F.yaml", help="write the final map for map_server")
-    one.add_argument("--strategy", default="information_rate", choices=STRATEGIES, metavar="NAME")
-    one.add_argument("--resolution", type=float, default=0.1, help="of the map [m] (0.1)")
+    one.add_argument("--strategy", default="information_rate", help="how views are ranked")
+    one.add_argument("--start", type=_pose, metavar="X,Y,DEG", help="instead of the world's own")
+    one.add_argument("--resolution", type=float, default=0.1, help="side of a cell [m] (0.1)")
     one.add_argument("--robot-radius", type=float, default=0.2, help="[m] (0.2)")
-    one.add_argument("--start", type=float, nargs=3, metavar=("X", "Y", "THETA"), help="[m m rad]")
-    one.add_argument("--max-distance", type=float, default=math.inf, help="budget [m] (none)")
-    one.add_argument("--max-steps", type=int, default=1000, help="plans at most (1000)")
+    one.add_argument("--budget", type=float, default=math.inf, metavar="M", help="most metres")
+    one.add_argument("--max-steps", type=int, default=1000, help="most plans (1000)")
     one.add_argument("--seed", type=int, default=0, help="of the range noise (0)")
-    one.add_argument("--quiet", action="store_true", help="no progress bar")
-    _sensor_options(one, max_range=8.0, n_beams=180, delta=9.0)
+    _sensor_options(one, beams=360, max_range=8.0, sigma=0.02)
+    _common_options(one)
 
-    one = commands.add_parser("worlds", help="generate a floor plan")
-    one.set_defaults(command=_worlds)
-    one.add_argument("kind", metavar="KIND", help="office, maze, cave, warehouse, ...")
-    one.add_argument("--seed", type=int, default=0, help="same seed, same world (0)")
-    one.add_argument("-o", "--output", required=True, metavar="F.geojson")
-
-    one = commands.add_parser("convert", help="between map files; the endings say which")
+    one = commands.add_parser("convert", help="one map format into another")
     one.set_defaults(command=_convert)
-    one.add_argument("source", metavar="IN", help=".yaml (map_server), .geojson, .bt, .ot")
-    one.add_argument("target", metavar="OUT", help=".yaml from .yaml/.geojson, .bt/.ot from both")
-    one.add_argument("--mode", default="trinary", help="of a map_server map: trinary, scale, raw")
-    one.add_argument("--resolution", type=float, default=0.05, help="of a rasterised world [m]")
+    one.add_argument("input", metavar="IN", help=".yaml, .geojson, .bt, .ot, .log")
+    one.add_argument("output", metavar="OUT", help=".yaml, .geojson, .bt, .ot, .npy")
+    one.add_argument("--resolution", type=float, default=0.1, help="of new grids [m] (0.1)")
+    one.add_argument("--mode", default="trinary", help="of map_server: trinary, scale, raw")
+    one.add_argument("--slice", type=float, metavar="Z", help="height to cut voxels at [m]")
+    one.add_argument("--max-range", type=float, default=30.0, help="of a logged laser [m] (30)")
+    _common_options(one)
     return parser
 
 
 def _sensor_options(
-    parser: argparse.ArgumentParser, *, max_range: float, n_beams: int, delta: float
+    parser: argparse.ArgumentParser, *, beams: int, max_range: float, sigma: float
 ) -> None:
-    group = parser.add_argument_group("sensor")
-    group.add_argument("--max-range", type=float, default=max_range, help=f"[m] ({max_range:g})")
-    group.add_argument("--beams", type=int, default=n_beams, help=f"in a scan ({n_beams})")
-    group.add_argument("--fov", type=float, default=360.0, help="field of view [deg] (360)")
-    group.add_argument("--sigma", type=float, default=0.0, help="range noise [m] (0)")
-    group.add_argument(
-        "--delta", type=float, default=delta,
-        help=f"odds of a cell that is hit times DELTA, of one that is crossed / DELTA ({delta:g})",
-    )  # fmt: skip
+    parser.add_argument("--beams", type=int, default=beams, help=f"in a scan ({beams})")
+    parser.add_argument("--fov", type=float, default=WHOLE_CIRCLE, metavar="DEG", help="(360)")
+    parser.add_argument("--max-range", type=float, default=max_range, help=f"[m] ({max_range:g})")
+    parser.add_argument("--sigma", type=float, default=sigma, help=f"range noise [m] ({sigma:g})")
 
 
-def _sensor(arguments: argparse.Namespace) -> RangeSensor:
-    if not arguments.delta > 1.0:
-        raise ValueError(f"--delta is {arguments.delta:g}; a hit must raise the odds: need > 1")
+def _common_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _pose(text: str) -> tuple[float, float, float]:
+    try:
+        x, y, degrees = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"needs X,Y,DEGREES, not {text!r}") from error
+    return x, y, math.radians(degrees)
+
+
+def _sensor(arguments: argparse.Namespace, **options: float) -> RangeSensor:
+    from fsmi.sensor import RangeSensor
+
     return RangeSensor(
         n_beams=arguments.beams,
         fov=math.radians(arguments.fov),
         max_range=arguments.max_range,
         sigma=arguments.sigma,
-        delta_occ=arguments.delta,
-        delta_emp=1.0 / arguments.delta,
+        **options,
     )
 
 
 def _map(arguments: argparse.Namespace) -> int:
-    _can_write(arguments.output)
-    sensor = _sensor(arguments)
-    grid = load_map(arguments.map)
-    free = grid.occupancy < 0.5
-    if not free.any():
-        raise ValueError(f"{arguments.map} has no free cell to scan from")
-    joint = not arguments.beam_sum
-    surface = mi_map(grid, sensor, measure=arguments.measure, joint=joint, mask=free)
-    # Imported only here: matplotlib takes longer to load than a map to compute.
-    from fsmi.sim.pictures import save_surface
+    from fsmi.grid import OccupancyGrid
+    from fsmi.io.atomic import whole_file
+    from fsmi.planning.knowledge import classify
+    from fsmi.sim.convert import read_any
+    from fsmi.sim.pictures import surface_picture
+    from fsmi.surface import mi_map
 
-    how = "each cell once" if joint else "sum over beams"
-    save_surface(grid, surface, arguments.output, title=f"{arguments.measure} of a scan, {how}")
-    row, column = np.unravel_index(int(np.nanargmax(surface)), grid.shape)
-    x, y = grid.cell_to_world((row, column))
-    print(f"{grid}: {int(free.sum())} free cells, map entropy {grid.entropy():,.0f} bit")
-    print(f"best scan: {float(np.nanmax(surface)):.1f} bit at ({x:.2f}, {y:.2f}) m ({how})")
+    _ends_in(arguments.output, ".png", ".npy")
+    sensor = _sensor(arguments)
+    with _bar(arguments.quiet) as progress:
+        found = read_any(arguments.map, progress=progress)
+        if not isinstance(found, OccupancyGrid):
+            raise ValueError(f"{arguments.map} holds {found!r}; need an occupancy grid")
+        known = classify(found, prior=arguments.prior)
+        if not known.free.any():
+            raise ValueError(f"{arguments.map} has no free cell to scan from")
+        surface = mi_map(
+            known.belief, sensor, measure=arguments.measure, joint=not arguments.beams_add_up,
+            mask=known.free, progress=progress,
+        )  # fmt: skip
+    place = np.unravel_index(int(np.nanargmax(surface)), surface.shape)
+    x, y = found.cell_to_world(place)
+    with whole_file(arguments.output) as part:
+        if part.suffix == ".npy":
+            np.save(part, surface)
+        else:
+            title = f"{Path(arguments.map).name}: {sensor.n_beams} beams to {sensor.max_range:g} m"
+            surface_picture(found, surface, part, title=title)
+    print(f"{found!r}, {found.entropy():,.0f} bit unknown at even odds")
+    print(f"prior of an unknown cell {known.prior:.4f}: {known.entropy():,.0f} bit to learn")
+    print(f"best scan: {np.nanmax(surface):.1f} bit at ({x:.2f}, {y:.2f}) m")
     print(f"wrote {arguments.output}")
     return 0
 
 
 def _explore(arguments: argparse.Namespace) -> int:
-    _can_write(arguments.output, arguments.gif, arguments.map)
-    # Imported only here: shapely is not needed by the other commands.
+    from fsmi.grid import OccupancyGrid
+    from fsmi.io.map_server import save_map
+    from fsmi.planning.explorer import Explorer
     from fsmi.sim.coverage import Coverage
-    from fsmi.sim.episode import Step, explore
+    from fsmi.sim.episode import explore
+    from fsmi.sim.pictures import Film
     from fsmi.sim.robot import SimulatedRobot
-    from fsmi.sim.worlds import load_world
 
-    sensor = _sensor(arguments)
-    radius = arguments.robot_radius
-    start = None if arguments.start is None else tuple(arguments.start)
-    world = load_world(arguments.world, start=start)
+    for path, ending in (
+        (arguments.output, ".json"),
+        (arguments.gif, ".gif"),
+        (arguments.map, ".yaml"),
+    ):
+        if path:
+            _ends_in(path, ending)
+    # A laser scanner's inverse model: one hit makes a wall, one miss makes a cell free.
+    sensor = _sensor(arguments, delta_occ=20.0, delta_emp=0.3)
+    radius, resolution = arguments.robot_radius, arguments.resolution
+    explorer = Explorer(
+        sensor, robot_radius=radius, strategy=arguments.strategy, max_distance=arguments.budget
+    )
+    world = _world(arguments.world, arguments.start)
     robot = SimulatedRobot(world, sensor, radius=radius, rng=arguments.seed)
     x0, y0, x1, y1 = world.bounds
-    grid = OccupancyGrid.unknown(x1 - x0, y1 - y0, arguments.resolution, (x0, y0, 0.0))
-    explorer = Explorer(
-        sensor, robot_radius=radius, strategy=arguments.strategy,
-        max_distance=arguments.max_distance,
-    )  # fmt: skip
-    coverage = Coverage(world, sensor, arguments.resolution, robot_radius=radius)
-    steps: list[Step] = []
-    with _bar(arguments.quiet, "exploring") as progress:
+    grid = OccupancyGrid.unknown(x1 - x0, y1 - y0, resolution, (x0, y0, 0.0))
+    film = Film(sensor, explorer.knowledge)
+    with _bar(arguments.quiet) as progress:
+        coverage = Coverage(world, sensor, resolution, robot_radius=radius)
         result = explore(
             robot, grid, explorer, coverage=coverage, max_steps=arguments.max_steps,
-            progress=progress, each=steps.append,
+            progress=progress, each=film.add if arguments.gif else None,
         )  # fmt: skip
+        _write_run(arguments, world, sensor, result, film, progress)
+    if arguments.map:
+        Path(arguments.map).parent.mkdir(parents=True, exist_ok=True)
+        save_map(result.grid, arguments.map)
+    _print_run(world, result, coverage.accuracy(result.grid))
+    for path in (arguments.output, arguments.gif, arguments.map):
+        if path:
+            print(f"wrote {path}")
+    return 0
+
+
+def _write_run(
+    arguments: argparse.Namespace,
+    world: World,
+    sensor: RangeSensor,
+    result: EpisodeResult,
+    film: Any,
+    progress: Progress,
+) -> None:
+    from dataclasses import asdict
+
+    from fsmi.io.atomic import whole_file
+
+    if arguments.gif:
+        with whole_file(arguments.gif) as part:
+            film.save(part, progress=progress)
+    if arguments.output:
+        record = {
+            "world": {"source": arguments.world, "kind": world.kind, "seed": world.seed},
+            "sensor": asdict(sensor),
+            "strategy": arguments.strategy,
+            "resolution": arguments.resolution,
+            "robot_radius": arguments.robot_radius,
+            "seed": arguments.seed,
+            **result.to_dict(),
+        }
+        with whole_file(arguments.output) as part:
+            part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _print_run(world: World, result: EpisodeResult, accuracy: float) -> None:
     median, p95 = result.plan_milliseconds()
-    print(f"{world}, {arguments.strategy}: {result.status} ({result.reason})")
-    print(f"  coverage     {100.0 * (result.coverage or 0.0):.1f} % of the free space in reach")
+    gone = 1.0 - result.entropy_after / result.entropy_before
+    seen = math.nan if result.coverage is None else 100.0 * result.coverage
+    print(f"{world!r}: {result.status}: {result.reason}")
+    print(f"  coverage     {seen:.1f} % of the free cells that can be seen")
+    print(f"  map          {100 * accuracy:.1f} % of the seen cells rightly free")
     print(f"  path length  {result.path_length:.1f} m, {result.collisions} collisions")
     print(
-        f"  entropy      {result.entropy_before:,.0f} bit before, {result.entropy_after:,.0f} after"
+        f"  entropy      {result.entropy_before:,.0f} bit before, {result.entropy_after:,.0f} bit"
+        f" after ({100 * gone:.0f} % gone)"
     )
-    print(f"  planning     {len(result.steps)} plans, median {median:.0f} ms, p95 {p95:.0f} ms")
-    if arguments.gif:
-        from fsmi.sim.pictures import save_exploration
-
-        with _bar(arguments.quiet, "film") as progress:
-            save_exploration(steps, explorer, arguments.gif, progress=progress)
-        print(f"wrote {arguments.gif}")
-    if arguments.map:
-        save_map(result.grid, arguments.map)
-        print(f"wrote {arguments.map}")
-    if arguments.output:
-        about = {"world": str(arguments.world), "strategy": arguments.strategy}
-        about |= {"seed": arguments.seed, "resolution": arguments.resolution}
-        _write_text(Path(arguments.output), json.dumps(about | result.to_dict(), indent=1) + "\n")
-        print(f"wrote {arguments.output}")
-    return 0
+    print(
+        f"  planning     {len(result.steps)} plans, {median:.0f} ms (median), {p95:.0f} ms (95 %)"
+    )
 
 
-def _worlds(arguments: argparse.Namespace) -> int:
-    _can_write(arguments.output)
-    from fsmi.sim.floorplans import make_world
-    from fsmi.sim.worlds import save_world
+def _world(name: str, start: tuple[float, float, float] | None) -> World:
+    """The world in a file, or the generated one that ``KIND:SEED`` names."""
+    from dataclasses import replace
 
-    world = make_world(arguments.kind, seed=arguments.seed)
-    save_world(world, arguments.output)
-    print(f"wrote {arguments.output}: {world}")
-    return 0
+    from fsmi.sim.convert import read_world
+    from fsmi.sim.floorplans import WORLDS, make_world
+
+    kind, _, seed = name.partition(":")
+    if kind in WORLDS and not Path(name).exists():
+        if seed and not seed.isdecimal():
+            raise ValueError(f"world {name!r}: the seed {seed!r} is not a whole number")
+        world = make_world(kind, seed=int(seed or 0))
+        return world if start is None else replace(world, start=start)
+    return read_world(name, start=start)
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    _can_write(arguments.target)
-    source, target = Path(arguments.source), Path(arguments.target)
-    kinds = (source.suffix.lower(), target.suffix.lower())
-    if kinds[0] in TREE_ENDINGS and kinds[1] in TREE_ENDINGS:
-        save_octomap(load_octomap(source), target)
-    elif kinds[0] in (*MAP_ENDINGS, ".geojson") and kinds[1] in MAP_ENDINGS:
-        save_map(_grid(source, arguments.resolution), target, mode=arguments.mode,
-                 image="png" if arguments.mode == "scale" else "pgm")  # fmt: skip
-    else:
-        raise ValueError(
-            f"no conversion from {source.name} to {target.name}; .yaml and .geojson go to .yaml,"
-            " .bt and .ot to .bt and .ot"
+    from fsmi.sim.convert import read_any, write_any
+
+    with _bar(arguments.quiet) as progress:
+        value = read_any(
+            arguments.input, max_range=arguments.max_range, resolution=arguments.resolution,
+            progress=progress,
+        )  # fmt: skip
+    print(
+        write_any(
+            value, arguments.output, resolution=arguments.resolution, slice_z=arguments.slice,
+            mode=arguments.mode,
         )
-    print(f"wrote {target}")
+    )  # fmt: skip
     return 0
 
 
-def _grid(source: Path, resolution: float) -> OccupancyGrid:
-    if source.suffix.lower() in MAP_ENDINGS:
-        return load_map(source)
-    from fsmi.sim.worlds import load_world
-
-    return load_world(source).truth(resolution)
-
-
-def _can_write(*paths: str | None) -> None:
-    """Refuse before the work is done what could not be written after it."""
-    for path in paths:
-        if path is None:
-            continue
-        folder = Path(path).resolve().parent
-        if Path(path).is_dir():
-            raise ValueError(f"{path} is a folder; name a file")
-        folder.mkdir(parents=True, exist_ok=True)
-
-
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def _ends_in(path: str, *endings: str) -> None:
+    # Before the work, not after it.
+    if Path(path).suffix.lower() not in endings:
+        raise ValueError(f"cannot write {path}: the name must end in {' or '.join(endings)}")
+    if Path(path).is_dir():
+        raise ValueError(f"cannot write {path}: it is a folder")
 
 
 @contextmanager
-def _bar(quiet: bool, label: str) -> Iterator[Progress | None]:
-    """A progress bar on stderr as a callable (fraction, text), or None."""
-    if quiet:
-        yield None
-        return
+def _bar(quiet: bool) -> Iterator[Progress]:
+    """A progress bar on stderr, gone when the work is done; none when stderr is no terminal."""
     from tqdm import tqdm
 
-    with tqdm(
-        total=100, desc=label, unit="%", bar_format="{desc} {bar} {n:3.0f}% {postfix}"
-    ) as bar:
+    bar: Any = tqdm(
+        total=100, file=sys.stderr, leave=False, disable=True if quiet else None,
+        bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}",
+    )  # fmt: skip
 
-        def show(fraction: float, text: str) -> None:
-            bar.set_postfix_str(text, refresh=False)
-            bar.update(max(0.0, 100.0 * fraction - bar.n))
+    def progress(share: float, words: str) -> None:
+        bar.set_description_str(words[:40], refresh=False)
+        bar.n = min(100, round(100 * share))
+        bar.refresh()
 
-        yield show
+    try:
+        yield progress
+    finally:
+        bar.close()
 
 
 if __name__ == "__main__":
