@@ -44,6 +44,10 @@ def _classifier(models: tuple[str, ...], about: str) -> Method:
     return Method(target, about, "any", preset)
 
 
+def _knn(name: str, about: str, takes: Takes = "continuous", **preset: Any) -> Method:
+    return Method(f"privfunnel.estimators.knn:{name}_mi", about, takes, preset)
+
+
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "plugin": _plugin("none", "relative frequencies, as counted"),
@@ -51,6 +55,10 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "miller_madow": _plugin("miller_madow", "plug-in with the first-order bias taken off"),
         "grassberger": _plugin("grassberger", "plug-in with digamma corrections per cell"),
         "shrinkage": _plugin("shrinkage", "James-Stein: the table pulled towards independence"),
+        "ksg": _knn("ksg", "nearest neighbours, for up to four dimensions", kind=1),
+        "ksg2": _knn("ksg", "nearest neighbours, a radius for each side", kind=2),
+        "ross": _knn("ross", "nearest neighbours, a discrete side against numbers", "any"),
+        "mixed_ksg": _knn("mixed", "nearest neighbours, mixtures of masses and densities", "any"),
         "classifier": _classifier(
             ("boosted trees", "logistic"), "held-out lower bound: the better of trees and logistic"
         ),

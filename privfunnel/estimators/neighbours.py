@@ -28,6 +28,8 @@ _BLOCK = 1024
 TREE_DIMENSIONS = 6
 # The first points are searched without bits: they give the first upper bound of each distance.
 _FIRST = 512
+# A few roundings of a float64.
+_ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
 
 def nearest(points: FloatArray, k: int) -> tuple[FloatArray, Counts]:
@@ -37,27 +39,39 @@ def nearest(points: FloatArray, k: int) -> tuple[FloatArray, Counts]:
     """
     n, d = points.shape
     if d <= TREE_DIMENSIONS or n <= _FIRST or (n > 30_000 and d <= TREE_DIMENSIONS + 3):
-        tree = cKDTree(points, balanced_tree=False, compact_nodes=False)
-        distances, indices = tree.query(points, k=k + 1, p=np.inf)
-        return _without_self(distances, indices)
+        return _nearest_by_tree(points, k)
     return _nearest_by_bits(points, k)
-
-
-def _without_self(distances: FloatArray, indices: Counts) -> tuple[FloatArray, Counts]:
-    # Each row is its own nearest; where duplicates push it from the first place, or out of the
-    # list altogether, the last of the zeros leaves instead: same distances.
-    own = indices == np.arange(len(indices))[:, None]
-    own[~own.any(axis=1), -1] = True
-    shape = (len(indices), -1)
-    return distances[~own].reshape(shape), indices[~own].reshape(shape).astype(np.int64)
 
 
 def count_below(points: FloatArray, radius: FloatArray) -> Counts:
     """Number (n,) of other rows of `points` (n, d) nearer than `radius` (n,); equal rows count."""
+    return _count(points, radius, -_ROUNDING)
+
+
+def count_within(points: FloatArray, radius: FloatArray) -> Counts:
+    """Number (n,) of other rows of `points` (n, d) not farther than `radius` (n,)."""
+    return _count(points, radius, _ROUNDING)
+
+
+def _nearest_by_tree(points: FloatArray, k: int) -> tuple[FloatArray, Counts]:
+    tree = cKDTree(points, balanced_tree=False, compact_nodes=False)
+    # Asked leaf by leaf, the tree stays in the processor's cache: twice as fast for many rows.
+    order = np.asarray(tree.indices, dtype=np.int64)
+    near = tree.query(points[order], k=k + 1, p=np.inf)
+    distances, indices = np.empty((len(points), k + 1)), np.empty((len(points), k + 1), np.int64)
+    distances[order], indices[order] = near
+    # Each row is its own nearest unless an equal row took that place: then that one moves to
+    # where the row itself stands, if it is listed at all.
+    for row in np.flatnonzero(indices[:, 0] != np.arange(len(points))):
+        indices[row, indices[row] == row] = indices[row, 0]
+    return distances[:, 1:], indices[:, 1:]
+
+
+def _count(points: FloatArray, radius: FloatArray, rounding: float) -> Counts:
     order = np.argsort(points[:, 0])
     points, radius = points[order], radius[order]
     # Points of similar first coordinate stand together: few chunks overlap a small ball.
-    low, high, ranks = _runs(points, radius)
+    low, high, ranks = _runs(points, radius, rounding)
     counts = np.zeros(len(points), dtype=np.int64)
     if points.shape[1] == 1:
         counts[order] = high[0] - low[0] - 1
@@ -72,17 +86,17 @@ def count_below(points: FloatArray, radius: FloatArray) -> Counts:
     return result
 
 
-def _runs(points: FloatArray, radius: FloatArray) -> tuple[Counts, Counts, Counts]:
+def _runs(points: FloatArray, radius: FloatArray, rounding: float) -> tuple[Counts, Counts, Counts]:
     # For each coordinate (d, n): the first rank within `radius`, the one after the last, and the
-    # rank of the point itself. The edge is drawn in by a few roundings of the coordinates, so
-    # that a neighbour at exactly `radius` stays out although x - radius was rounded.
+    # rank of the point itself. The edge is moved by `rounding` times the largest coordinate, so
+    # that a neighbour at exactly `radius` falls on the right side although x - radius is rounded.
     columns = np.ascontiguousarray(points.T)
     low, high, ranks = (np.empty(columns.shape, dtype=np.int64) for _ in range(3))
     for j, column in enumerate(columns):
         order = np.argsort(column)
         ordered = column[order]
-        slack = 4 * np.finfo(np.float64).eps * max(abs(ordered[0]), abs(ordered[-1]))
-        reach = np.maximum(radius[order] - slack, 0.0)
+        slack = rounding * max(abs(ordered[0]), abs(ordered[-1]))
+        reach = np.maximum(radius[order] + slack, 0.0)
         low[j, order] = _places(ordered, ordered - reach, "left")
         high[j, order] = _places(ordered, ordered + reach, "right")
         ranks[j, order] = np.arange(len(column))
@@ -146,7 +160,7 @@ def _nearest_by_bits(points: FloatArray, k: int) -> tuple[FloatArray, Counts]:
     distances, indices = np.full((n, k), np.inf), np.zeros((n, k), dtype=np.int64)
     start, stop = 0, min(n, 3 * _FIRST)
     while start < n:
-        low, high, ranks = _runs(shuffled, radius)
+        low, high, ranks = _runs(shuffled, radius, _ROUNDING)
         for begin in range(start, stop, CHUNK):
             chunk = slice(begin, min(stop, begin + CHUNK))
             for rows, inside in _balls(ranks[:, chunk], low, high):
