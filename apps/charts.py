@@ -172,9 +172,9 @@ def lines(
     points: bool = False,
     log_x: bool = False,
     log_y: bool = False,
-    band: bool = False,
+    marker: float | None = None,
 ) -> alt.LayerChart:
-    """Curves: `frame` holds x, y, series (and lower, upper for a `band`)."""
+    """Curves: `frame` holds x, y, series; `marker` is a place on the x axis to point at."""
     base = alt.Chart(frame).encode(
         x=alt.X("x:Q", title=x_title, scale=alt.Scale(type="log" if log_x else "linear")),
         color=alt.Color(
@@ -185,12 +185,13 @@ def lines(
         tooltip=["series:N", alt.Tooltip("x:Q", format=".4g"), alt.Tooltip("y:Q", format=".4g")],
     )
     y = alt.Y("y:Q", title=y_title, scale=alt.Scale(type="log" if log_y else "linear"))
-    layers: list[alt.Chart] = []
-    if band:
+    layers = [base.mark_line(point=points, strokeWidth=2).encode(y=y)]
+    if marker is not None:
         layers.append(
-            base.mark_area(opacity=0.2).encode(y=alt.Y("lower:Q", title=y_title), y2="upper:Q")
+            alt.Chart(pd.DataFrame({"x": [marker]}))
+            .mark_rule(color=RED, strokeWidth=1.5)
+            .encode(x="x:Q")
         )
-    layers.append(base.mark_line(point=points, strokeWidth=2).encode(y=y))
     return alt.layer(*layers).properties(height=height)
 
 

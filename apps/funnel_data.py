@@ -122,11 +122,9 @@ def uploaded(data: bytes, suffix: str, missing: str) -> Table:
 
 def choose() -> tuple[Table, str, str]:
     """Widgets of the source; returns the table, its name and the column to offer as sensitive."""
-    source = st.selectbox(
-        "Table", [*BUNDLED, UPLOAD], key="table",
-        format_func=lambda n: f"{n}: {BUNDLED[n][0]}" if n in BUNDLED else n, **SHARED,
-    )  # fmt: skip
+    source = st.selectbox("Table", [*BUNDLED, UPLOAD], key="table", **SHARED)
     if source in BUNDLED:
+        st.caption(BUNDLED[source][0])
         return bundled(source), source, BUNDLED[source][1]
     file = st.file_uploader(
         "CSV or Parquet", type=["csv", "tsv", "txt", "parquet"], key="table_file",
@@ -136,8 +134,7 @@ def choose() -> tuple[Table, str, str]:
     )  # fmt: skip
     missing = st.segmented_control(
         "Missing values", ["drop", "level"], default="drop", required=True, key="table_missing",
-        format_func={"drop": "drop the row", "level": "a level of their own"}.__getitem__,
-        **SHARED,
+        help="drop: leave the row out; level: a level of its own.", **SHARED,
     )  # fmt: skip
     if file is None:
         st.info("Choose a file to go on.", icon=":material/upload_file:")

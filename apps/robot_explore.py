@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ import streamlit as st
 from charts import lines
 from drawing import draw
 from maps import ORANGE, Frame, cells, dots, draw_map, path, robot, walls
+from robot_files import downloads
 from robot_runs import Run, advance_for, forget, runs, to_the_end
 from robot_state import Scene, segments
 from ui import SHARED, chapter, metrics, plain, sources
@@ -20,12 +20,12 @@ from fsmi.planning.strategies import STRATEGIES
 from fsmi.sim.episode import Step
 
 NONE = "none"
+CURVES = {"entropy": "entropy of the map [bit]", "seen": "seen of what can be seen [%]"}
 WORDS = {
     "information_rate": "most information per metre (FSMI, each cell counted once)",
     "count_rate": "most unknown cells in view per metre",
     "nearest": "nearest frontier (Yamauchi 1997)",
     "explore_lite": "near and long frontiers (explore_lite)",
-    NONE: "no comparison",
 }
 
 
@@ -45,7 +45,7 @@ def show(scene: Scene) -> None:
     buttons(found)
     playing = bool(st.session_state.get("explore_playing"))
     st.fragment(live, run_every=0.5 if playing else None)(scene, found)
-    downloads(scene, found)
+    downloads(scene, found, radius)
     sources("Yamauchi (1997) for frontiers; Zhang et al. (2019) for the information; coverage "
             "counts the cells that this robot could see from anywhere it can go.")  # fmt: skip
 
@@ -55,12 +55,11 @@ def choices() -> tuple[list[str], float]:
     with st.grid(3, min_column_width=220):
         first = st.selectbox(
             "Strategy", list(STRATEGIES), key="strategy",
-            index=list(STRATEGIES).index("information_rate"),
-            format_func=lambda n: WORDS.get(n, n), **SHARED,
+            index=list(STRATEGIES).index("information_rate"), **SHARED,
         )  # fmt: skip
         second = st.selectbox(
             "Compare with", [NONE, *(s for s in STRATEGIES if s != first)], key="rival",
-            format_func=lambda n: WORDS.get(n, n), **SHARED,
+            **SHARED,
         )  # fmt: skip
         radius = st.slider("Radius of the robot [m]", 0.1, 0.6, 0.2, 0.05, key="radius", **SHARED)
     return [first] if second == NONE else [first, second], float(radius)
@@ -107,10 +106,19 @@ def live(scene: Scene, found: Sequence[Run]) -> None:
         "Show", ["plan", "candidates", "true walls"], selection_mode="multi", default=["plan"],
         key="explore_layers", label_visibility="collapsed", **SHARED,
     )  # fmt: skip
+    if len(found) == 1:
+        left, right = st.columns([3, 2], gap="large")
+        with left:
+            state(scene, found[0], found[0].at(at), layers)
+        with right:
+            curves(found, at)
+        return
     for column, one in zip(st.columns(len(found), gap="large"), found, strict=True):
         with column:
             state(scene, one, one.at(at), layers)
-    curves(found)
+    for column, field in zip(st.columns(2, gap="large"), CURVES, strict=True):
+        with column:
+            curves(found, at, [field])
 
 
 def scrub(found: Sequence[Run]) -> float:
@@ -127,7 +135,7 @@ def scrub(found: Sequence[Run]) -> float:
 
 def state(scene: Scene, one: Run, step: Step, layers: Sequence[str]) -> None:
     """Map, numbers and reason of one step."""
-    st.markdown(f"**{WORDS.get(one.strategy, one.strategy)}**")
+    st.markdown(f"**{one.strategy}**: {WORDS.get(one.strategy, '')}")
     frame = Frame(scene.world.bounds)
     overlays = [walls(segments(*scene.world_key), frame)] if "true walls" in layers else []
     if "candidates" in layers and step.plan.candidates:
@@ -148,34 +156,22 @@ def state(scene: Scene, one: Run, step: Step, layers: Sequence[str]) -> None:
             st.code(step.plan.explain(8), language=None)
 
 
-def curves(found: Sequence[Run]) -> None:
+def curves(found: Sequence[Run], at: float, fields: Sequence[str] = tuple(CURVES)) -> None:
     """Entropy and coverage over the distance driven."""
     rows = [
         {"x": s.travelled, "entropy": s.entropy, "seen": 100 * (s.coverage or 0.0),
          "series": r.strategy}
         for r in found for s in r.steps
     ]  # fmt: skip
-    if len(rows) < 3:
+    if len(rows) <= len(found):
+        st.caption("Curves appear after the first step.")
         return
     frame = pd.DataFrame(rows)
-    left, right = st.columns(2, gap="large")
-    for column, field, title in ((left, "entropy", "entropy of the map [bit]"),
-                                 (right, "seen", "seen of what can be seen [%]")):  # fmt: skip
-        with column:
-            st.altair_chart(
-                lines(frame.rename(columns={field: "y"}), x_title="driven [m]", y_title=title),
-                key=f"explore_{field}", alt=f"{title} over the distance driven",
-            )  # fmt: skip
-
-
-def downloads(scene: Scene, found: Sequence[Run]) -> None:
-    """The records of the runs."""
-    record = {
-        "world": {"kind": scene.world_key[0], "seed": scene.world_key[1]},
-        "resolution": scene.resolution,
-        "runs": {r.strategy: [s.to_dict() for s in r.steps] for r in found},
-    }
-    st.download_button(
-        "Record (JSON)", json.dumps(record, indent=1), "exploration.json", "application/json",
-        key="explore_json", icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+    for field in fields:
+        chart = lines(
+            frame.rename(columns={field: "y"}), x_title="driven [m]", y_title=CURVES[field],
+            marker=at if math.isfinite(at) else None, height=270,
+        )  # fmt: skip
+        st.altair_chart(
+            chart, key=f"explore_{field}", alt=f"{CURVES[field]} over the distance driven"
+        )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
+from robot_upload import UPLOAD, choose
 from ui import SHARED, kernel_lock
 
 from fsmi import OccupancyGrid, RangeSensor
@@ -23,12 +24,14 @@ from fsmi.sim.worlds import World
 
 Pose = tuple[float, float, float]
 MOST_SCANS = 60
+CELLS, MOST_CELLS = [0.1, 0.15, 0.2, 0.25, 0.4, 0.5], 250_000
 KIND_WORDS = {
     "office": "rooms on both sides of a corridor",
     "maze": "one way through, many dead ends",
     "cave": "a natural-looking cavity",
     "warehouse": "shelves in rows",
     "forest": "round trunks in the open",
+    UPLOAD: "your own map",
 }
 
 
@@ -55,9 +58,17 @@ class Scene:
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def world(kind: str, seed: int) -> World:
-    """A generated floor plan."""
+def generated(kind: str, seed: int) -> World:
+    """A floor plan made from a seed."""
     return make_world(kind, seed=seed)
+
+
+def world(kind: str, seed: int) -> World:
+    """The floor plan: generated, or what this visitor sent (then `kind` names its content)."""
+    name, sent = st.session_state.get("robot_world", ("", None))
+    if kind == name and sent is not None:
+        return sent
+    return generated(kind, seed)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
@@ -121,24 +132,37 @@ def forget() -> None:
 
 def world_controls() -> tuple[tuple[str, int], float, float]:
     """Widgets of the world; returns (kind, seed), the side of a cell [m] and the prior."""
-    kind = st.selectbox(
-        "Floor plan", list(WORLDS), key="world", on_change=forget,
-        format_func=lambda k: f"{k}: {KIND_WORDS.get(k, 'generated')}", **SHARED,
-    )  # fmt: skip
-    seed = st.number_input(
-        "Seed", 0, 9999, 0, key="seed", on_change=forget,
-        help="Another number, another floor plan of the same kind.", **SHARED,
-    )  # fmt: skip
-    resolution = st.select_slider(
-        "Side of a cell [m]", [0.1, 0.15, 0.2, 0.25, 0.4, 0.5], 0.2, key="cell", **SHARED
-    )
+    kind = st.selectbox("Floor plan", [*WORLDS, UPLOAD], key="world", on_change=forget, **SHARED)
+    st.caption(KIND_WORDS.get(kind, ""))
+    if kind == UPLOAD:
+        if choose() is None:
+            st.stop()
+        key = (st.session_state.robot_world[0], 0)
+    else:
+        seed = st.number_input(
+            "Seed", 0, 9999, 0, key="seed", on_change=forget,
+            help="Another number, another floor plan of the same kind.", **SHARED,
+        )  # fmt: skip
+        key = (kind, int(seed))
+    cell = st.select_slider("Side of a cell [m]", CELLS, 0.2, key="cell", **SHARED)
     prior = st.slider(
         "An unseen cell is a wall with probability", 0.05, 0.9, 0.1, 0.01, key="prior",
         help="Most mapping programs assume 0.5; then a beam is expected to end after two unseen "
         "cells and a scan promises far too little. Compare the promise with the real loss.",
         **SHARED,
     )  # fmt: skip
-    return (kind, int(seed)), float(resolution), float(prior)
+    return key, fitting(key, float(cell)), float(prior)
+
+
+def fitting(key: tuple[str, int], cell: float) -> float:
+    """The wanted side of a cell, or the smallest with which a large world stays quick."""
+    x0, y0, x1, y1 = world(*key).bounds
+    least = math.sqrt((x1 - x0) * (y1 - y0) / MOST_CELLS)
+    if cell >= least:
+        return cell
+    coarser = math.ceil(least * 20) / 20
+    st.caption(f"A world of {x1 - x0:.0f} x {y1 - y0:.0f} m: shown in cells of {coarser:g} m.")
+    return coarser
 
 
 def sensor_controls() -> RangeSensor:
@@ -149,13 +173,13 @@ def sensor_controls() -> RangeSensor:
     sigma = st.slider("Range noise, one σ [m]", 0.0, 0.5, 0.0, 0.01, key="sigma", **SHARED)
     with st.expander("Inverse sensor model"):
         hit = st.select_slider(
-            "A hit multiplies the odds by", [1.5, 2.0, 4.0, 9.0, 20.0, 50.0, 200.0], 50.0,
-            key="hit", help="1.5 in Zhang et al. (2019): many soft updates; 50: one scan settles "
-            "a cell.", **SHARED,
+            "A hit multiplies the odds by", [1.5, 2.0, 4.0, 9.0, 20.0, 50.0], 9.0, key="hit",
+            help="1.5 in Zhang et al. (2019): many soft updates; 9: two scans settle a cell.",
+            **SHARED,
         )  # fmt: skip
         miss = st.select_slider(
-            "A pass multiplies them by", [0.002, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 0.67], 0.01,
-            key="miss", **SHARED,
+            "A pass multiplies them by", [0.02, 0.05, 0.11, 0.25, 0.5, 0.67], 0.11, key="miss",
+            **SHARED,
         )  # fmt: skip
         no_hit = st.toggle("A beam without return counts", True, key="nohit", **SHARED)
     return RangeSensor(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from fsmi import OccupancyGrid, save_map
 from tests.apps.pages import open_page, values
 
 PAGE = "fsmi_explorer.py"
@@ -35,3 +39,96 @@ def test_worlds(kind: str) -> None:
 def test_a_place_outside_the_map_is_refused() -> None:
     page = open_page(PAGE, robot_at="900 2")
     assert "outside" in page.warning[0].value
+
+
+def test_surfaces_agree_on_ranks() -> None:
+    page = open_page(PAGE, view="Whole map", surfaces=["FSMI", "each cell once", "Shannon"])
+    assert not page.error
+    captions = [c.value for c in page.caption if "Best ★" in c.value]
+    assert len(captions) == 3
+    page.toggle(key="surface_truth").set_value(True).run()
+    assert not page.exception
+
+
+def test_no_surface_without_a_free_cell() -> None:
+    page = open_page(PAGE, view="Whole map", robot_scans="")
+    assert "take a scan first" in page.info[0].value
+
+
+def test_step_and_run_to_the_end() -> None:
+    page = open_page(PAGE, view="Exploration", world="maze", cell=0.4, rival="nearest")
+    assert values(page)["driven [m]"] == 0
+    page.button(key="explore_step").click().run()
+    assert not page.exception
+    page.button(key="explore_end").click().run(timeout=120)
+    assert not page.exception
+    runs = page.session_state["explore_runs"][1]
+    assert set(runs) == {"information_rate", "nearest"}
+    for run in runs.values():
+        assert run.finished
+        assert run.last.plan.status == "done"
+        assert run.last.coverage > 0.9
+    # Looking back shows an earlier state of both.
+    count = sum(len(r.steps) for r in runs.values())
+    page.slider(key=f"explore_at_{count}").set_value(5.0).run()
+    assert not page.exception
+    assert values(page)["driven [m]"] <= 5.0
+    page.button(key="explore_film_make").click().run(timeout=120)
+    assert not page.exception
+    assert page.session_state["explore_film"][1].startswith(b"GIF8")
+    page.button(key="explore_again").click().run()
+    assert values(page)["driven [m]"] == 0
+
+
+def test_play_and_pause() -> None:
+    page = open_page(PAGE, view="Exploration", world="cave", cell=0.4)
+    page.button(key="explore_play").click().run()
+    assert not page.exception
+    assert page.session_state["explore_playing"]
+    page.button(key="explore_play").click().run()
+    assert not page.session_state["explore_playing"]
+
+
+def test_a_robot_that_does_not_fit() -> None:
+    page = open_page(PAGE, view="Exploration", world="maze", radius=0.6)
+    assert not page.exception
+
+
+def test_upload_of_a_map(tmp_path: Path) -> None:
+    occupancy = np.zeros((40, 60), dtype=np.float32)
+    occupancy[[0, -1]] = occupancy[:, [0, -1]] = 1.0
+    save_map(OccupancyGrid(occupancy, 0.1), tmp_path / "hall.yaml")
+    image = next(p for p in tmp_path.iterdir() if p.suffix == ".pgm")
+    page = open_page(PAGE, world="upload")
+    assert "Send a map" in page.info[0].value
+    sent = page.file_uploader(key="robot_files")
+    sent.upload("../../hall.yaml", (tmp_path / "hall.yaml").read_bytes())
+    sent.upload("hall.pgm", image.read_bytes()).run()
+    assert not page.exception
+    assert not page.error, page.error
+    assert values(page)["unknown"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.geojson", b"{}", "FeatureCollection"),
+        ("a.yaml", b"image: x", "two files"),
+        ("a.pgm", b"P5", "two files"),
+    ],
+)
+def test_bad_uploads(name: str, content: bytes, words: str) -> None:
+    page = open_page(PAGE, world="upload")
+    page.file_uploader(key="robot_files").upload(name, content).run()
+    assert not page.exception
+    assert words in page.error[0].value
+
+
+def test_huge_map_is_refused() -> None:
+    header = b"image: a.pgm\nresolution: 0.05\norigin: [0, 0, 0]\n"
+    page = open_page(PAGE, world="upload")
+    sent = page.file_uploader(key="robot_files")
+    sent.upload("a.yaml", header)
+    sent.upload("a.pgm", b"P5 10000 10000 255\n" + bytes(1000)).run()
+    assert not page.exception
+    assert "100000000" in page.error[0].value.replace("\\", "").replace(",", "")
