@@ -59,6 +59,17 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "ksg2": _knn("ksg", "nearest neighbours, a radius for each side", kind=2),
         "ross": _knn("ross", "nearest neighbours, a discrete side against numbers", "any"),
         "mixed_ksg": _knn("mixed", "nearest neighbours, mixtures of masses and densities", "any"),
+        "gaussian": Method(
+            "privfunnel.estimators.gaussian:gaussian_mi", "closed form for jointly Gaussian sides"
+        ),
+        "copula": Method(
+            "privfunnel.estimators.copula:copula_mi",
+            "Gaussian copula: closed form on normal scores",
+        ),
+        "copula_entropy": Method(
+            "privfunnel.estimators.copula:copula_entropy_mi",
+            "minus the copula entropy, by nearest neighbours among ranks",
+        ),
         "classifier": _classifier(
             ("boosted trees", "logistic"), "held-out lower bound: the better of trees and logistic"
         ),

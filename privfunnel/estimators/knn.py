@@ -1,13 +1,7 @@
 """Mutual information of numbers from distances to nearest neighbours.
 
-The formulas are in `knn_terms`; here stand the choice between them, intervals, p-values and what
-is said of relations too strong for the sample.
-
-Interval. The variance of the mean term is (var(terms) + 0.7 / k) / n: the terms of close rows
-share neighbours, and by simulation that adds 0.7 / k, within a tenth, for uniform and normal
-samples, k from 2 to 10 and 2 to 8 dimensions. In small samples the neighbourhoods are not small
-beside the law itself; there the spread between random halves is used where it is larger. The bias
-is not in the interval: it is small in one dimension and grows with every further one.
+The formulas are in `knn_terms`, intervals and p-values in `from_terms`; here stand the choice
+between them and what is said of relations too strong for the sample.
 """
 
 from __future__ import annotations
@@ -17,22 +11,16 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import digamma
 
 from privfunnel.entropy import FloatArray, check_base
-from privfunnel.estimate import Estimate, Progress, from_reading, normal_quantile
+from privfunnel.estimate import Estimate, Progress
 from privfunnel.estimators import knn_terms
 from privfunnel.estimators.determined import determined
+from privfunnel.estimators.from_terms import Array, estimate_from_terms, neighbours
 from privfunnel.estimators.knn_terms import Terms
 from privfunnel.estimators.scores import scaled
 from privfunnel.variables import Variable, as_variable
 
-Array = npt.NDArray[Any]
-
-# Up to here the spread between halves is measured; above, the formula alone is good enough.
-_HALVES_BELOW = 2000
-_HALVES = 10
 # A reading this close [nat] to the largest one possible at n rows says no more than "large".
 _HEADROOM = 1.0
 # Below this share of it a relation is not looked at more closely.
@@ -85,7 +73,7 @@ def ksg_mi(
         return _noted(mixed_mi(x, y, **options), note)
     sides = [scaled(side.real, scale, rng) for side in (x, y)]
     name = "ksg" if kind == 1 else "ksg2"
-    result = _estimate(KINDS[kind], sides, method=name, **_without_scale(options))
+    result = estimate_from_terms(KINDS[kind], sides, method=name, **_without_scale(options))
     return _check_strength(result, x, y)
 
 
@@ -108,7 +96,7 @@ def ross_mi(
         x, y = y, x
     codes, values = x.codes, scaled(y.real, scale, rng)
     alone = float((np.bincount(codes) == 1).sum() / len(codes))
-    return _estimate(
+    return estimate_from_terms(
         knn_terms.ross,
         [codes, values],
         method="ross",
@@ -137,7 +125,7 @@ def mixed_mi(
     Nominal columns enter as indicators. With scale="normal" only continuous columns are ranked.
     """
     sides = [_mixture(side, scale, rng) for side in (x, y)]
-    return _estimate(
+    return estimate_from_terms(
         knn_terms.mixed,
         sides,
         method="mixed_ksg",
@@ -164,9 +152,9 @@ def conditional_ksg_mi(
     a, b = (scaled(side.real, scale, rng) for side in (x, y))
     options: dict[str, Any] = {"confidence": confidence, "rng": rng, "progress": progress, "k": k}
     if z.kind == "discrete":
-        return _estimate(_within_levels, [a, b, z.codes], method="ksg", **options)
+        return estimate_from_terms(_within_levels, [a, b, z.codes], method="ksg", **options)
     sides = [a, b, scaled(z.real, scale, rng)]
-    return _estimate(knn_terms.conditional, sides, method="ksg", **options)
+    return estimate_from_terms(knn_terms.conditional, sides, method="ksg", **options)
 
 
 def differential_entropy(x: Any, *, k: int = 3, base: float = 2) -> float:
@@ -177,92 +165,8 @@ def differential_entropy(x: Any, *, k: int = 3, base: float = 2) -> float:
     points = as_variable(x).real
     if len(points) < 2:
         raise ValueError("differential entropy needs at least 2 rows, not 1")
-    terms = knn_terms.entropy_terms(np.ascontiguousarray(points), _neighbours(k, len(points)))
+    terms = knn_terms.entropy_terms(np.ascontiguousarray(points), neighbours(k, len(points)))
     return float(terms.mean()) / check_base(base)
-
-
-def _estimate(
-    kernel: Terms,
-    sides: list[Array],
-    *,
-    method: str,
-    k: int,
-    confidence: float,
-    rng: np.random.Generator,
-    progress: Progress | None,
-    n_permutations: int = 0,
-    **details: Any,
-) -> Estimate:
-    n = len(sides[0])
-    if n < 2:
-        return from_reading(0.0, method=method, n=n, interval=(0.0, math.inf), note="one row")
-    k = _neighbours(k, n)
-    terms = kernel(*sides, k)
-    raw = float(terms.mean())
-    variance = (float(terms.var()) + 0.7 / k) / n
-    if 4 * (k + 1) <= n <= _HALVES_BELOW:
-        variance = max(variance, _variance_of_halves(kernel, sides, k, rng))
-    error = math.sqrt(variance)
-    null = _null(kernel, sides, k, n_permutations, rng, progress)
-    p_value = None
-    spread = error
-    if n_permutations:
-        p_value = float((1 + (null >= raw - 1e-12).sum()) / (1 + n_permutations))
-        spread = float(null.std())
-        details["null_mean"] = float(null.mean())
-    power = normal_quantile(confidence) + normal_quantile(0.8)
-    return from_reading(
-        raw,
-        method=method,
-        n=n,
-        standard_error=error,
-        confidence=confidence,
-        p_value=p_value,
-        least_detectable=power * spread,
-        k=k,
-        largest=float(digamma(n) - digamma(k)),
-        **details,
-    )
-
-
-def _neighbours(k: int, n: int) -> int:
-    if not (isinstance(k, int | np.integer) and k >= 1):
-        raise ValueError(f"k must be a whole number >= 1, not {k!r}")
-    return min(int(k), n - 1)
-
-
-def _variance_of_halves(
-    kernel: Terms, sides: list[Array], k: int, rng: np.random.Generator
-) -> float:
-    # Readings of two random halves differ by twice the error of the whole.
-    n = len(sides[0])
-    half = n // 2
-    total = 0.0
-    for _ in range(_HALVES):
-        order = rng.permutation(n)
-        first, second = (
-            float(kernel(*(side[rows] for side in sides), k).mean())
-            for rows in (order[:half], order[half:])
-        )
-        total += (first - second) ** 2 / 4
-    return total / _HALVES
-
-
-def _null(
-    kernel: Terms,
-    sides: list[Array],
-    k: int,
-    n_permutations: int,
-    rng: np.random.Generator,
-    progress: Progress | None,
-) -> FloatArray:
-    null = np.empty(n_permutations)
-    for i in range(n_permutations):
-        shuffled = rng.permutation(len(sides[0]))
-        null[i] = kernel(sides[0][shuffled], *sides[1:], k).mean()
-        if progress is not None:
-            progress((i + 1) / n_permutations, "permutations")
-    return null
 
 
 def _within_levels(x: FloatArray, y: FloatArray, codes: Array, k: int) -> FloatArray:

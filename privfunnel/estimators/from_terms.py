@@ -1,0 +1,117 @@
+"""From the terms of a nearest-neighbour estimator to an Estimate.
+
+The variance of the mean term is (var(terms) + 0.7 / k) / n: the terms of close rows share
+neighbours, and by simulation that adds 0.7 / k, within a tenth, for uniform and normal samples,
+k from 2 to 10 and 2 to 8 dimensions. In small samples the neighbourhoods are not small beside the
+law itself; there the spread between random halves is used where it is larger. The bias is not in
+the interval: it is small in one dimension and grows with every further one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import digamma
+
+from privfunnel.entropy import FloatArray
+from privfunnel.estimate import Estimate, Progress, from_reading, normal_quantile
+from privfunnel.estimators.knn_terms import Terms
+
+Array = npt.NDArray[Any]
+
+# Up to here the spread between halves is measured; above, the formula alone is good enough.
+_HALVES_BELOW = 2000
+_HALVES = 10
+
+
+def estimate_from_terms(
+    kernel: Terms,
+    sides: list[Array],
+    *,
+    method: str,
+    k: int,
+    confidence: float,
+    rng: np.random.Generator,
+    progress: Progress | None,
+    n_permutations: int = 0,
+    **details: Any,
+) -> Estimate:
+    """The Estimate [nat] of a kernel's mean term, with interval and permutation p-value.
+
+    `sides` are what the kernel takes before k, each with one row per row of the sample; the first
+    of them is shuffled for the p-value.
+    """
+    n = len(sides[0])
+    if n < 2:
+        return from_reading(0.0, method=method, n=n, interval=(0.0, math.inf), note="one row")
+    k = neighbours(k, n)
+    terms = kernel(*sides, k)
+    raw = float(terms.mean())
+    variance = (float(terms.var()) + 0.7 / k) / n
+    if 4 * (k + 1) <= n <= _HALVES_BELOW:
+        variance = max(variance, _variance_of_halves(kernel, sides, k, rng))
+    error = math.sqrt(variance)
+    null = _null(kernel, sides, k, n_permutations, rng, progress)
+    p_value = None
+    spread = error
+    if n_permutations:
+        p_value = float((1 + (null >= raw - 1e-12).sum()) / (1 + n_permutations))
+        spread = float(null.std())
+        details["null_mean"] = float(null.mean())
+    power = normal_quantile(confidence) + normal_quantile(0.8)
+    return from_reading(
+        raw,
+        method=method,
+        n=n,
+        standard_error=error,
+        confidence=confidence,
+        p_value=p_value,
+        least_detectable=power * spread,
+        k=k,
+        largest=float(digamma(n) - digamma(k)),
+        **details,
+    )
+
+
+def neighbours(k: int, n: int) -> int:
+    """`k` checked, and at most the n - 1 neighbours that there are."""
+    if not (isinstance(k, int | np.integer) and k >= 1):
+        raise ValueError(f"k must be a whole number >= 1, not {k!r}")
+    return min(int(k), n - 1)
+
+
+def _variance_of_halves(
+    kernel: Terms, sides: list[Array], k: int, rng: np.random.Generator
+) -> float:
+    # Readings of two random halves differ by twice the error of the whole.
+    n = len(sides[0])
+    half = n // 2
+    total = 0.0
+    for _ in range(_HALVES):
+        order = rng.permutation(n)
+        first, second = (
+            float(kernel(*(side[rows] for side in sides), k).mean())
+            for rows in (order[:half], order[half:])
+        )
+        total += (first - second) ** 2 / 4
+    return total / _HALVES
+
+
+def _null(
+    kernel: Terms,
+    sides: list[Array],
+    k: int,
+    n_permutations: int,
+    rng: np.random.Generator,
+    progress: Progress | None,
+) -> FloatArray:
+    null = np.empty(n_permutations)
+    for i in range(n_permutations):
+        shuffled = rng.permutation(len(sides[0]))
+        null[i] = kernel(sides[0][shuffled], *sides[1:], k).mean()
+        if progress is not None:
+            progress((i + 1) / n_permutations, "permutations")
+    return null
