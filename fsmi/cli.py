@@ -116,7 +116,9 @@ def _pose(text: str) -> tuple[float, float, float]:
     return x, y, math.radians(degrees)
 
 
-def _sensor(arguments: argparse.Namespace, **options: float) -> RangeSensor:
+def _sensor(
+    arguments: argparse.Namespace, *, delta_occ: float = 1.5, delta_emp: float = 1 / 1.5
+) -> RangeSensor:
     from fsmi.sensor import RangeSensor
 
     return RangeSensor(
@@ -124,7 +126,8 @@ def _sensor(arguments: argparse.Namespace, **options: float) -> RangeSensor:
         fov=math.radians(arguments.fov),
         max_range=arguments.max_range,
         sigma=arguments.sigma,
-        **options,
+        delta_occ=delta_occ,
+        delta_emp=delta_emp,
     )
 
 

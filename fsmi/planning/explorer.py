@@ -48,7 +48,7 @@ class Explorer:
         Probability that an unknown cell is occupied; default ``unknown_prior(resolution)``.
     min_information : float, optional
         Views that promise less [bit] are not worth a scan. Default: what a square of unknown
-        cells as wide as the robot holds.
+        cells twice as wide as the robot holds.
     max_distance : float, optional
         Distance [m] the robot may drive in all, from the first plan on; then "budget".
     max_candidates : int
@@ -118,7 +118,7 @@ class Explorer:
         """Least information [bit] that a view must promise."""
         if self.min_information is not None:
             return self.min_information
-        p, side = known.prior, 2.0 * self.robot_radius / known.belief.resolution
+        p, side = known.prior, 4.0 * self.robot_radius / known.belief.resolution
         cell = -(p * math.log2(p) + (1.0 - p) * math.log2(1.0 - p))
         return max(1.0, side * side) * cell
 

@@ -136,7 +136,7 @@ class Film:
         # One palette for all, taken from a mosaic of early, middle and last picture.
         samples = [pictures[k] for k in (0, len(pictures) // 2, len(pictures) - 1)]
         mosaic = Image.fromarray(np.concatenate([np.asarray(p) for p in samples]))
-        palette = mosaic.quantize(128, dither=Image.Dither.NONE)
+        palette = mosaic.quantize(160, dither=Image.Dither.NONE)
         small = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
         times = [160] * (len(small) - 1) + [3000]
         small[0].save(
@@ -161,10 +161,10 @@ class _Stage:
         first = film.steps[0].grid if film.steps else OccupancyGrid.unknown(1, 1, 1)
         extent = _extent(first)
         wide = float(np.clip((extent[1] - extent[0]) / (extent[3] - extent[2]), 0.6, 2.2))
-        self.figure, self.canvas = _canvas(2.0 + 2 * 3.2 * wide, 5.0)
+        self.figure, self.canvas = _canvas(1.4 + 2 * 3.05 * wide, 5.0)
         grid = self.figure.add_gridspec(
             2, 3, width_ratios=(1, 1, 0.03), height_ratios=(1, 0.24), left=0.06, right=0.93,
-            top=0.90, bottom=0.10, wspace=0.08, hspace=0.28,
+            top=0.90, bottom=0.10, wspace=0.04, hspace=0.28,
         )  # fmt: skip
         self.left = self.figure.add_subplot(grid[0, 0])
         self.right = self.figure.add_subplot(grid[0, 1], sharex=self.left, sharey=self.left)
