@@ -289,8 +289,12 @@ def legend(top: float, *, unit: str = "bit", height: int = 84) -> alt.Chart:
 def errors(frame: pd.DataFrame, truth: float, *, height: int = 360) -> alt.LayerChart:
     """Estimates over the size of the sample: x, y, lower, upper, series; the truth dashed."""
     base = alt.Chart(frame).encode(
-        x=alt.X("x:Q", title="rows in the sample", scale=alt.Scale(type="log")),
-        color=alt.Color("series:N", legend=alt.Legend(title=None, orient="bottom")),
+        x=alt.X("x:Q", title="rows in the sample", scale=alt.Scale(type="log", nice=False)),
+        color=alt.Color(
+            "series:N",
+            sort=list(dict.fromkeys(frame["series"])),
+            legend=alt.Legend(title=None, orient="bottom"),
+        ),
     )
     band = base.mark_area(opacity=0.2).encode(
         y=alt.Y("lower:Q", title="estimate [bit]"), y2="upper:Q"

@@ -22,10 +22,10 @@ from fsmi.sim.episode import Step
 NONE = "none"
 CURVES = {"entropy": "entropy of the map [bit]", "seen": "seen of what can be seen [%]"}
 WORDS = {
-    "information_rate": "most information per metre (FSMI, each cell counted once)",
-    "count_rate": "most unknown cells in view per metre",
-    "nearest": "nearest frontier (Yamauchi 1997)",
-    "explore_lite": "near and long frontiers (explore_lite)",
+    "information_rate": "Most information per metre (each cell counted once)",
+    "count_rate": "Most unknown cells in view per metre",
+    "nearest": "Nearest frontier (Yamauchi 1997)",
+    "explore_lite": "Near and long frontiers (explore_lite)",
 }
 
 
@@ -135,7 +135,7 @@ def scrub(found: Sequence[Run]) -> float:
 
 def state(scene: Scene, one: Run, step: Step, layers: Sequence[str]) -> None:
     """Map, numbers and reason of one step."""
-    st.markdown(f"**{one.strategy}**: {WORDS.get(one.strategy, '')}")
+    st.markdown(f"**{one.strategy}**")
     frame = Frame(scene.world.bounds)
     overlays = [walls(segments(*scene.world_key), frame)] if "true walls" in layers else []
     if "candidates" in layers and step.plan.candidates:
@@ -150,7 +150,10 @@ def state(scene: Scene, one: Run, step: Step, layers: Sequence[str]) -> None:
     seen = step.coverage or 0.0
     metrics({"driven [m]": round(step.travelled, 1), "seen": f"{100 * seen:.1f} %",
              "entropy [bit]": round(step.entropy), "collisions": step.collisions})  # fmt: skip
-    st.caption(f"Plan {step.index} ({step.plan.status}): {plain(step.plan.reason, 240)}")
+    st.caption(
+        f"{WORDS.get(one.strategy, one.strategy)}. Plan {step.index} ({step.plan.status}): "
+        f"{plain(step.plan.reason, 240)}"
+    )
     if step.plan.candidates:
         with st.expander("The candidates", icon=":material/list:"):
             st.code(step.plan.explain(8), language=None)
