@@ -18,63 +18,75 @@ import numpy as np
 import numpy.typing as npt
 
 from fsmi._jit import fused
-from fsmi._lines import Ints, fill_shift, major_axis, steps_in_range
-from fsmi._noisy_sweep import flat_row, overlap
-from fsmi._sweep import unlimited_lines, windowed_lines
+from fsmi._lines import Ints, fill_lines, major_axis, steps_in_range
+from fsmi._noisy_sweep import overlap
+from fsmi._sweep import windowed_lines
 
 Table = npt.NDArray[Any]
 
 
 @fused
 def near_lines(
-    a: Table, b: Table, n: int, w: int, down: bool, shift: Ints, slope: Any, own: Any, near: int,
-    far: Table, out: Table,
+    a: Table, b: Table, n: int, w: int, rows: Ints, shift: Ints, slope: Any, own: Any, near: int,
+    beyond: bool, stream: bool, far: Table, states: Table, ahead: Table, out: Table,
 ) -> None:  # fmt: skip
-    """Add to `out` the first `near` cells weighted `slope` k (the own cell: `own`), and `far`.
+    """Add to `out` the first `near` cells weighted `slope` k (the own cell: `own`), and the rest.
 
-    `far` is the plain sum from each cell on, (n, w) flat like the tables.
+    `far` (n, w) is the plain sum from each cell on, what counts `beyond` the near ones; with
+    `stream` it is computed on the way (unlimited range). Van Herk blocks as in `windowed_lines`;
+    scratch `states` 4 (w + n), `ahead` 2 near w.
     """
-    base = max(shift[0], shift[n - 1])
-    lines = w + abs(shift[n - 1] - shift[0])
-    one = a.dtype.type(1)
-    weighted, plain = np.zeros(lines, dtype=a.dtype), np.zeros(lines, dtype=a.dtype)
-    reach = np.ones(lines, dtype=a.dtype)
-    ahead_w = np.zeros(near * w, dtype=a.dtype)  # beyond the block: weighted from its edge
-    ahead_i = np.zeros(near * w, dtype=a.dtype)  # and what each further step of it adds
+    base, lines = max(shift[0], shift[n - 1]), w + n
+    weighted, plain = states[:lines], states[lines : 2 * lines]
+    reach, total = states[2 * lines : 3 * lines], states[3 * lines : 4 * lines]
+    total[:] = 0.0
+    # Of the next block, seen from its edge: weighted from there, and what each step more adds.
+    ahead_w, ahead_i = ahead[: near * w], ahead[near * w : 2 * near * w]
+    ahead[: 2 * near * w] = 0.0
+    slots = np.arange(near) * w
     for start in range((n - 1) // near * near, -1, -near):
         weighted[:] = 0.0
         plain[:] = 0.0
-        reach[:] = one
+        reach[:] = 1.0
         for r in range(min(start + near, n) - 1, start - 1, -1):
-            row = np.uintp(flat_row(r, 0, n, w, down))
-            line, rest = np.uintp(base - shift[r]), np.uintp((r - start) * w)
-            steps = a.dtype.type(start + near - r)
+            row, line = np.uintp(rows[r]), np.uintp(base - shift[r])
+            slot, steps = np.uintp(slots[r - start]), a.dtype.type(start + near - r)
             for j in range(np.uintp(w)):
                 free, k = b[row + j], line + j
                 weighted[k] = free * (weighted[k] + plain[k])
                 plain[k] = a[row + j] + free * plain[k]
                 reach[k] *= free
-                behind = ahead_w[rest + j] + steps * ahead_i[rest + j]
+                behind = ahead_w[slot + j] + steps * ahead_i[slot + j]
                 out[row + j] += own * a[row + j] + slope * weighted[k] + reach[k] * behind
+            if stream:
+                for j in range(np.uintp(w)):
+                    value = a[row + j] + b[row + j] * total[line + j]
+                    total[line + j] = value
+                    far[row + j] = value
         if start == 0:
             break
         weighted[:] = 0.0
         plain[:] = 0.0
-        reach[:] = one
+        reach[:] = 1.0
         for i in range(near):
             r, origin = start + i, start - near + i
-            line, first = np.uintp(base - shift[origin]), np.uintp(i * w)
-            for j in range(np.uintp(w)):
-                ahead_w[first + j] = slope * weighted[line + j]
-                ahead_i[first + j] = slope * plain[line + j]
+            line, slot = np.uintp(base - shift[origin]), np.uintp(slots[i])
+            d = shift[r] - shift[origin] if r < n else 0
+            lo, hi = overlap(w, d) if beyond and r < n else overlap(w, w)
+            there = rows[r] + d if r < n else 0
+            for j in range(lo):
+                ahead_w[slot + j] = slope * weighted[line + j]
+                ahead_i[slot + j] = slope * plain[line + j]
+            for j in range(lo, hi):
+                rest = reach[line + j] * far[np.uintp(there + np.intp(j))]
+                ahead_w[slot + j] = slope * weighted[line + j] + rest
+                ahead_i[slot + j] = slope * plain[line + j]
+            for j in range(max(lo, hi), np.uintp(w)):
+                ahead_w[slot + j] = slope * weighted[line + j]
+                ahead_i[slot + j] = slope * plain[line + j]
             if r >= n:  # past the map
                 continue
-            d = shift[r] - shift[origin]
-            lo, hi = overlap(w, d)
-            there = flat_row(r, d, n, w, down)
-            for j in range(lo, hi if far.size else lo):  # empty: the range ends with the window
-                ahead_w[first + j] += reach[line + j] * far[np.uintp(there + np.intp(j))]
-            row, line = np.uintp(flat_row(r, 0, n, w, down)), np.uintp(base - shift[r])
+            row, line = np.uintp(rows[r]), np.uintp(base - shift[r])
             step = a.dtype.type(i)
             for j in range(np.uintp(w)):
                 gain = reach[line + j] * a[row + j]
@@ -84,23 +96,34 @@ def near_lines(
 
 
 @fused
-def joint_lines(
-    table: Table, n: int, w: int, major: float, shift: Ints, length: float,
-    beams: tuple[float, int], out: Table,
+def joint_direction(
+    angles: npt.NDArray[np.float64], length: float, along_x: bool, first: int, whole: int,
+    beams: tuple[float, int], table: Table, out: Table,
 ) -> None:  # fmt: skip
-    """One angle on one orientation of the tables; `beams` is (angle step [rad], number)."""
+    """Add the angles of one major axis to `out` (n, w), flat; see `sweep_direction`."""
+    _, n, w = table.shape
     a, b = table[0].ravel(), table[1].ravel()
-    down, steps = major < 0.0, min(steps_in_range(length, major), n)
-    slope = beams[0] / (major * major)
-    near = min(steps, math.floor(1.0 / slope + 1e-9) + 1)
-    far = np.zeros(n * w if near < steps else 0, dtype=a.dtype)
-    if near < steps:
-        if steps < n:
-            windowed_lines(a, b, n, w, down, shift, steps - near, far)
-        else:
-            unlimited_lines(a, b, n, w, down, shift, far)
-    own = a.dtype.type(1.0 / beams[1])
-    near_lines(a, b, n, w, down, shift, a.dtype.type(slope), own, near, far, out)
+    rows, shift = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    far, states = np.empty(n * w, dtype=table.dtype), np.empty(4 * (w + n), dtype=table.dtype)
+    longest = min(n, steps_in_range(length, 1.0))
+    ahead = np.empty(2 * longest * w, dtype=table.dtype)
+    own = table.dtype.type(1.0 / beams[1])
+    for angle in angles:
+        x, major, minor = major_axis(angle)
+        if x != along_x:
+            continue
+        fill_lines(major, minor, n, w, first, whole, rows, shift)
+        steps = min(steps_in_range(length, major), n)
+        slope = beams[0] / (major * major)
+        near = min(steps, math.floor(1.0 / slope + 1e-9) + 1)
+        stream = steps == n
+        if near < steps and not stream:
+            far[:] = 0.0
+            windowed_lines(a, b, n, w, rows, shift, steps - near, states, ahead, far)
+        near_lines(
+            a, b, n, w, rows, shift, table.dtype.type(slope), own, near, near < steps,
+            near < steps and stream, far, states, ahead, out,
+        )  # fmt: skip
 
 
 @fused
@@ -112,15 +135,10 @@ def joint_sweep(
     tables: tuple[Table, Table],
     out: tuple[Table, Table],
 ) -> None:
-    """Add the weighted information of every angle to `out`; arguments as in `fsmi._sweep.sweep`."""
-    top, left, rows, columns = place
-    _, h, w = tables[0].shape
-    shift = np.empty(max(h, w), dtype=np.int64)
-    for angle in angles:
-        along_x, major, minor = major_axis(angle)
-        if along_x:
-            fill_shift(major, minor, w, left, columns, shift)
-            joint_lines(tables[1], w, h, major, shift[:w], length, beams, out[1].ravel())
-        else:
-            fill_shift(major, minor, h, top, rows, shift)
-            joint_lines(tables[0], h, w, major, shift[:h], length, beams, out[0].ravel())
+    """Add the weighted information of every angle to `out`; `beams` is (angle step [rad], number).
+
+    Other arguments as in `fsmi._sweep.sweep`.
+    """
+    top, left, height, width = place
+    joint_direction(angles, length, False, top, height, beams, tables[0], out[0].ravel())
+    joint_direction(angles, length, True, left, width, beams, tables[1], out[1].ravel())

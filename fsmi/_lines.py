@@ -32,10 +32,15 @@ def major_axis(angle: float) -> tuple[bool, float, float]:
 
 
 @kernel
-def fill_shift(major: float, minor: float, n: int, first: int, whole: int, shift: Ints) -> None:
-    """Cross position of the lines at each of the n rows of a tile, in the order of travel.
+def fill_lines(
+    major: float, minor: float, n: int, w: int, first: int, whole: int, rows: Ints, shift: Ints
+) -> None:
+    """Where the n rows of a tile begin, in the order of travel, and where the lines cross them.
 
-    The tile's row 0 is row `first` of a map of `whole` rows (columns where x is the major axis).
+    `rows` are flat indices into the tile of `w` columns, looked up rather than computed: a stride
+    that the compiler can see to be negative makes it give up vector code. `shift` is the cross
+    position. The tile's row 0 is row `first` of a map of `whole` rows (columns where x is the
+    major axis).
     """
     slope = minor / major
     centre = 0.5 * (whole - 1)
@@ -48,6 +53,7 @@ def fill_shift(major: float, minor: float, n: int, first: int, whole: int, shift
             # 1e-9: a half must stay a half whatever the last digit of the slope.
             size = math.floor(abs(v) + 0.5 + 1e-9)
             at = size if v > 0.0 else -size
+        rows[r] = i * w
         shift[r] = at
 
 

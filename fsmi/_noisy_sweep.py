@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsmi._jit import fused
-from fsmi._lines import Ints, fill_shift, major_axis, steps_in_range
+from fsmi._lines import Ints, fill_lines, major_axis, steps_in_range
 from fsmi._scan import fill_noise, noise_width
 
 Table = npt.NDArray[Any]
@@ -29,18 +29,12 @@ Table = npt.NDArray[Any]
 @fused
 def overlap(w: int, d: int) -> tuple[np.uintp, np.uintp]:
     """Columns j of a row for which column j + d exists too, as a half-open range."""
-    return np.uintp(max(0, -d)), np.uintp(max(0, min(w, w - d)))
-
-
-@fused
-def flat_row(r: int, d: int, n: int, w: int, down: bool) -> int:
-    """Flat index of column d of row r in the order of travel (d may lie outside)."""
-    return (n - 1 - r if down else r) * w + d
+    return np.uintp(min(w, max(0, -d))), np.uintp(max(0, min(w, w - d)))
 
 
 @fused
 def readings(
-    f: Table, e: Table, r: int, n: int, w: int, down: bool, shift: Ints, taps: Table, lead: Table,
+    f: Table, e: Table, r: int, n: int, w: int, rows: Ints, shift: Ints, taps: Table, lead: Table,
     h: Table, g: Table,
 ) -> None:  # fmt: skip
     """Gain h[q] and mass g[q] of the readings of a hit in row r, at most q cells too far.
@@ -48,7 +42,7 @@ def readings(
     h and g are (window + 1, w), flat.
     """
     window = taps.size - 1
-    here = np.uintp(flat_row(r, 0, n, w, down))
+    here = np.uintp(rows[r])
     for j in range(np.uintp(w)):
         h[j] = taps[0] * f[here + j]
         g[j] = taps[0]
@@ -56,7 +50,7 @@ def readings(
     for m in range(1, min(window, r) + 1):
         d = shift[r - m] - shift[r]
         lo, hi = overlap(w, d)
-        there = flat_row(r - m, d, n, w, down)
+        there = rows[r - m] + d
         for j in range(lo, hi):
             at = np.uintp(there + np.intp(j))
             lead[j] -= e[at]
@@ -72,8 +66,8 @@ def readings(
         if r + m < n:
             d, before = shift[r + m] - shift[r], shift[r + m - 1] - shift[r]
             lo, hi = overlap(w, d)
-            there = flat_row(r + m, d, n, w, down)
-            passed = flat_row(r + m - 1, before, n, w, down)
+            there = rows[r + m] + d
+            passed = rows[r + m - 1] + before
             for j in range(lo, hi):
                 lead[j] += e[np.uintp(passed + np.intp(j))]
                 h[new + j] += taps[m] * (f[np.uintp(there + np.intp(j))] + lead[j])
@@ -82,7 +76,7 @@ def readings(
 
 @fused
 def terminals(
-    o: Table, e: Table, r: int, n: int, w: int, down: bool, shift: Ints, depth: int, end: Any,
+    o: Table, e: Table, r: int, n: int, w: int, rows: Ints, shift: Ints, depth: int, end: Any,
     ring_h: Table, ring_g: Table, mass: Table, gain: Table, at: int,
 ) -> None:  # fmt: skip
     """M and I of row r if the range ends `depth` cells on, into `mass` and `gain` from `at`."""
@@ -95,7 +89,7 @@ def terminals(
     for q in range(min(depth, n - r) - 1, -1, -1):
         d = shift[r + q] - shift[r]
         lo, hi = overlap(w, d)
-        there = flat_row(r + q, d, n, w, down)
+        there = rows[r + q] + d
         part = (r + q) % depth * size + (depth - 1 - q) * w + d
         for j in range(lo, hi):
             cell, hit = np.uintp(there + np.intp(j)), np.uintp(part + np.intp(j))
@@ -108,21 +102,21 @@ def terminals(
 
 @fused
 def behind(
-    o: Table, f: Table, e: Table, r: int, n: int, w: int, down: bool, shift: Ints, taps: Table,
+    o: Table, f: Table, e: Table, r: int, n: int, w: int, rows: Ints, shift: Ints, taps: Table,
     steps: int, hits: Table, lead: Table, out: Table,
 ) -> None:  # fmt: skip
     """Subtract from row r the readings that fall behind it, of hits within `steps` cells."""
     window = taps.size - 1
     depth = min(window, steps, n - r)
     one = o.dtype.type(1)
-    here = np.uintp(flat_row(r, 0, n, w, down))
+    here = np.uintp(rows[r])
     for j in range(np.uintp(w)):
         lead[j] = 1.0  # for now, the reach
     hits[:] = 0.0
     for q in range(depth):
         d = shift[r + q] - shift[r]
         lo, hi = overlap(w, d)
-        there = flat_row(r + q, d, n, w, down)
+        there = rows[r + q] + d
         first = np.uintp(q * w)
         for j in range(lo, hi):
             occupied = o[np.uintp(there + np.intp(j))]
@@ -133,7 +127,7 @@ def behind(
     for m in range(1, min(window, r) + 1):
         d = shift[r - m] - shift[r]
         lo, hi = overlap(w, d)
-        there = flat_row(r - m, d, n, w, down)
+        there = rows[r - m] + d
         for j in range(lo, hi):
             lead[j] -= e[np.uintp(there + np.intp(j))]
         for q in range(min(depth, window - m + 1)):
@@ -181,7 +175,7 @@ def prefixes(
 
 @fused
 def noisy_lines(
-    o: Table, f: Table, e: Table, n: int, w: int, down: bool, shift: Ints, taps: Table,
+    o: Table, f: Table, e: Table, n: int, w: int, rows: Ints, shift: Ints, taps: Table,
     steps: int, end: Any, out: Table,
 ) -> None:  # fmt: skip
     """Add the information of one angle to `out`: `steps` cells of range, `end` counts no-hits."""
@@ -198,21 +192,22 @@ def noisy_lines(
     size = (window + 1) * w
     ring_h, ring_g = np.empty(depth * size, dtype=o.dtype), np.empty(depth * size, dtype=o.dtype)
     hits, lead = np.empty(max(1, window) * w, dtype=o.dtype), np.empty(w, dtype=o.dtype)
+    slots = np.arange(block) * w  # looked up like `rows`
     for start in range((n - 1) // block * block, -1, -block):
         states[:] = 0.0
         states[0] = 1.0
         for r in range(min(start + block, n) - 1, start - 1, -1):
-            slot, at = r % depth * size, (r - start) * w
-            row, line = np.uintp(flat_row(r, 0, n, w, down)), np.uintp(base - shift[r])
+            slot, at = r % depth * size, slots[r - start]
+            row, line = np.uintp(rows[r]), np.uintp(base - shift[r])
             readings(
-                f, e, r, n, w, down, shift, taps, lead, ring_h[slot : slot + size],
+                f, e, r, n, w, rows, shift, taps, lead, ring_h[slot : slot + size],
                 ring_g[slot : slot + size],
             )  # fmt: skip
             h[at : at + w] = ring_h[slot + window * w : slot + size]
             g[at : at + w] = ring_g[slot + window * w : slot + size]
             if window > 0 or steps < n:
                 terminals(
-                    o, e, r, n, w, down, shift, min(window, steps), end, ring_h, ring_g, mass,
+                    o, e, r, n, w, rows, shift, min(window, steps), end, ring_h, ring_g, mass,
                     gain, at,
                 )  # fmt: skip
             if steps > window:
@@ -220,20 +215,20 @@ def noisy_lines(
             else:
                 for j in range(np.uintp(w)):
                     out[row + j] += gain[np.uintp(at) + j]
-            behind(o, f, e, r, n, w, down, shift, taps, steps, hits, lead, out)
+            behind(o, f, e, r, n, w, rows, shift, taps, steps, hits, lead, out)
         if start == 0:
             break
         states[:] = 0.0
         states[0] = 1.0
         for k in range(block):
             ends(
-                start + k, start - block + k, n, w, shift, base, states, mass, gain, k * w, end,
+                start + k, start - block + k, n, w, shift, base, states, mass, gain, slots[k], end,
                 ahead_m, ahead_i,
             )  # fmt: skip
             if start + k < n:
-                row = np.uintp(flat_row(start + k, 0, n, w, down))
+                row = np.uintp(rows[start + k])
                 line = np.uintp(base - shift[start + k])
-                prefixes(o, e, row, line, w, h, g, np.uintp(k * w), states)
+                prefixes(o, e, row, line, w, h, g, np.uintp(slots[k]), states)
 
 
 @fused
@@ -274,9 +269,9 @@ def noisy_sweep(
     """
     sigma, uniform, sigmas = noise
     widest = noise_width(sigma, 1.0, uniform, sigmas)  # along an axis: the shortest cells
-    top, left, rows, columns = place
+    top, left, height, width = place
     _, h, w = tables[0].shape
-    shift = np.empty(max(h, w), dtype=np.int64)
+    rows, shift = np.empty(max(h, w), dtype=np.int64), np.empty(max(h, w), dtype=np.int64)
     mass = np.zeros(widest + 1)
     taps = np.zeros(widest + 1, dtype=tables[0].dtype)
     past = tables[0].dtype.type(end)
@@ -285,18 +280,17 @@ def noisy_sweep(
         window = fill_noise(sigma, 1.0 / abs(major), uniform, sigmas, mass)
         taps[:] = mass
         steps = steps_in_range(length, major)
-        down = major < 0.0
         if along_x:
-            fill_shift(major, minor, w, left, columns, shift)
+            fill_lines(major, minor, w, h, left, width, rows, shift)
             t = tables[1]
             noisy_lines(
-                t[0].ravel(), t[1].ravel(), t[2].ravel(), w, h, down, shift[:w],
+                t[0].ravel(), t[1].ravel(), t[2].ravel(), w, h, rows[:w], shift[:w],
                 taps[: window + 1], steps, past, out[1].ravel(),
             )  # fmt: skip
         else:
-            fill_shift(major, minor, h, top, rows, shift)
+            fill_lines(major, minor, h, w, top, height, rows, shift)
             t = tables[0]
             noisy_lines(
-                t[0].ravel(), t[1].ravel(), t[2].ravel(), h, w, down, shift[:h],
+                t[0].ravel(), t[1].ravel(), t[2].ravel(), h, w, rows[:h], shift[:h],
                 taps[: window + 1], steps, past, out[0].ravel(),
             )  # fmt: skip
