@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from privfunnel.estimate import METHODS, Estimate, estimate_mi
     from privfunnel.funnels.discrete import DiscreteFunnel
     from privfunnel.funnels.gaussian import GaussianFunnel
+    from privfunnel.funnels.neural import NeuralFunnel, load_funnel
+    from privfunnel.funnels.tabular import TableFunnel
     from privfunnel.leakage import max_leakage
 
 # Public name -> the module that defines it.
@@ -26,10 +28,13 @@ _HOME = {
     "DiscreteFunnel": "privfunnel.funnels.discrete",
     "Estimate": "privfunnel.estimate",
     "GaussianFunnel": "privfunnel.funnels.gaussian",
+    "NeuralFunnel": "privfunnel.funnels.neural",
+    "TableFunnel": "privfunnel.funnels.tabular",
     "audit": "privfunnel.audit.audit",
     "conditional_mutual_information": "privfunnel.entropy",
     "entropy": "privfunnel.entropy",
     "estimate_mi": "privfunnel.estimate",
+    "load_funnel": "privfunnel.funnels.neural",
     "max_leakage": "privfunnel.leakage",
     "mutual_information": "privfunnel.entropy",
 }
@@ -40,10 +45,13 @@ __all__ = [
     "DiscreteFunnel",
     "Estimate",
     "GaussianFunnel",
+    "NeuralFunnel",
+    "TableFunnel",
     "audit",
     "conditional_mutual_information",
     "entropy",
     "estimate_mi",
+    "load_funnel",
     "max_leakage",
     "mutual_information",
 ]

@@ -15,8 +15,12 @@ from typing import Any, NoReturn
 
 from privfunnel.audit import words
 from privfunnel.audit.audit import audit
+from privfunnel.audit.findings import EXIT_CODES
 from privfunnel.audit.report import AuditReport
 from privfunnel.estimate import METHODS, Progress, estimate_mi
+from privfunnel.files import write_text
+from privfunnel.funnels import words as release_words
+from privfunnel.funnels.table_file import check_ending, write_table
 from privfunnel.tables import Missing, Table, read_table
 
 
@@ -54,6 +58,16 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--html", metavar="F", help="write a page")
     one.add_argument("--json", metavar="F", help="write the numbers")
     one.add_argument("--markdown", metavar="F", help="write text")
+
+    one = commands.add_parser("release", help="train a release that tells less and write it")
+    _common(one, _release)
+    one.add_argument("--sensitive", required=True, metavar="COL", help="the column to protect")
+    one.add_argument("--keep", type=_names, metavar="COL,...", help="columns to release")
+    one.add_argument("--budget", type=float, required=True, metavar="BITS", help="largest leakage")
+    one.add_argument("-o", "--output", required=True, metavar="OUT", help="CSV or Parquet file")
+    one.add_argument("--model", metavar="F", help="save the funnel, to release more rows later")
+    one.add_argument("--engine", choices=["mine", "cross_entropy"], default="mine")
+    one.add_argument("--json", metavar="F", help="write the numbers")
 
     one = commands.add_parser("estimate", help="mutual information of two columns")
     _common(one, _estimate)
@@ -119,6 +133,33 @@ def _print_audit(report: AuditReport) -> None:
         )
     for note in found.notes:
         print(f"  note: {note}")
+
+
+def _release(arguments: argparse.Namespace) -> int:
+    # Torch is loaded by this command only.
+    from privfunnel.funnels.tabular import TableFunnel
+
+    check_ending(arguments.output)
+    _can_write(arguments.output, arguments.model, arguments.json)
+    keep = arguments.keep
+    table = _read(arguments, None if keep is None else [*keep, arguments.sensitive])
+    with _bar(arguments.quiet) as progress:
+        funnel = TableFunnel(arguments.budget, engine=arguments.engine, rng=arguments.seed).fit(
+            table, sensitive=arguments.sensitive, keep=keep, progress=progress
+        )
+    print(release_words.text(funnel, arguments.sensitive))
+    if arguments.json:
+        write_text(arguments.json, release_words.as_json(funnel, arguments.sensitive))
+        print(f"wrote {arguments.json}")
+    if funnel.status == "over":
+        print(f"not written: {arguments.output} would be over the budget", file=sys.stderr)
+        return EXIT_CODES["over"]
+    write_table(funnel.transform(table), arguments.output)
+    print(f"wrote {arguments.output}")
+    if arguments.model:
+        funnel.save(arguments.model)
+        print(f"wrote {arguments.model}")
+    return EXIT_CODES["within" if funnel.status == "within" else "inconclusive"]
 
 
 def _estimate(arguments: argparse.Namespace) -> int:

@@ -139,7 +139,11 @@ def _read_file(path: Path) -> Any:
         raise ValueError(f"{path}: unknown ending {suffix!r}; one of: {', '.join(_READERS)}")
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: the file is empty")
-    more = ", sample_size = -1, header = true" if _READERS[suffix] == "read_csv" else ""
+    more = ""
+    if _READERS[suffix] == "read_csv":
+        # No BOOLEAN: it would take "no" and "yes" for flags and lose how they were written.
+        types = "'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR'"
+        more = f", sample_size = -1, header = true, auto_type_candidates = [{types}]"
     try:
         with duckdb.connect() as connection:
             query = f"SELECT * FROM {_READERS[suffix]}(?{more})"

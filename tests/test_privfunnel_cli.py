@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from privfunnel.cli import main
+from privfunnel.funnels.neural import load_funnel
+from privfunnel.funnels.training import Settings
+from privfunnel.tables import read_table
 
 
 @pytest.fixture
@@ -57,6 +60,42 @@ def test_estimate(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("I(shown; secret) = Estimate(0.")
 
 
+def test_release_writes_the_same_columns(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, numbers, model = tmp_path / "out.csv", tmp_path / "n.json", tmp_path / "f.safetensors"
+    line = ["release", str(table), "--sensitive", "secret", "--keep", "shown,other"]
+    line += ["--budget", "0.3", "-o", str(out), "--json", str(numbers), "--model", str(model)]
+    code = main(line)
+    written = capsys.readouterr()
+    content = json.loads(numbers.read_text())
+    assert code == {"within": 0, "undecided": 3}[content["status"]]
+    assert content["leakage"]["value"] <= 0.3 < content["leakage_before"]["value"]
+    released = out.read_text().splitlines()
+    assert released[0] == "shown,other"
+    assert len(released) == 301
+    assert {row.split(",")[0] for row in released[1:]} <= {"a", "b"}
+    assert {row.split(",")[1] for row in released[1:]} <= set("012345678")
+    assert "leakage about secret" in written.out
+    assert model.is_file()
+    again = load_funnel(model).transform(read_table(table))
+    assert again.names == ("shown", "other")
+
+
+def test_release_over_budget_is_not_written(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Training that does nothing: everything is released nearly as it is.
+    monkeypatch.setattr("privfunnel.funnels.tabular.Settings", lambda n_steps: Settings(n_steps=1))
+    out = tmp_path / "out.csv"
+    line = ["release", str(table), "--sensitive", "secret", "--budget", "0.05", "-o", str(out)]
+    assert main(line) == 1
+    written = capsys.readouterr()
+    assert "OVER the budget" in written.out
+    assert "not written" in written.err
+    assert not out.exists()
+
+
 BAD = {
     "empty": ("", "the file is empty"),
     "header only": ("secret,x\n", "no rows"),
@@ -81,6 +120,21 @@ def test_bad_tables(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert [p.name for p in tmp_path.iterdir()] == ["bad.csv"]
 
 
+@pytest.mark.parametrize("name", BAD)
+def test_bad_tables_of_release(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, message = BAD[name]
+    path, out = tmp_path / "bad.csv", tmp_path / "out.csv"
+    path.write_text(content)
+    line = ["release", str(path), "--sensitive", "secret", "--budget", "0.1", "-o", str(out)]
+    assert main(line) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.csv"]
+
+
 def test_missing_values_on_request(tmp_path: Path) -> None:
     path = tmp_path / "gaps.csv"
     path.write_text("secret,x\n" + "1,2\n0,\n1,3\n0,4\n" * 20)
@@ -94,6 +148,14 @@ def test_missing_values_on_request(tmp_path: Path) -> None:
         (["audit", "nowhere.csv", "--sensitive", "s"], "nowhere.csv: no such file"),
         (["audit", "{table}", "--sensitive", "secret", "--html", "no/where.html"], "no folder"),
         (["audit", "{table}", "--sensitive", "secret", "--budget", "7"], "budget is 7 bits"),
+        (
+            ["release", "{table}", "--sensitive", "secret", "--budget", "0.1", "-o", "a.xls"],
+            "ending",
+        ),
+        (
+            ["release", "{table}", "--sensitive", "secret", "--budget", "-1", "-o", "a.csv"],
+            "budget is -1",
+        ),
         (["estimate", "{table}", "--x", "shown", "--y", "nope"], "no column 'nope'"),
     ],
 )

@@ -68,16 +68,21 @@ class Attack:
         error = float(gains.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
         p_value = float(ndtr(-mean / error)) if error > 0 else 1.0
         power = normal_quantile(confidence) + normal_quantile(0.8)
+        # A leak of I nats makes gains of variance about 2 I; this is for a perfect attacker.
+        least = 2.0 * power**2 / n
+        half = normal_quantile(0.5 + confidence / 2) * error
         return from_reading(
             mean,
             method=self.attacker,
             n=n,
             bound="lower",
             standard_error=error,
+            # An attacker who gave up reads 0 without spread: that proves nothing below what this
+            # many people could have shown.
+            interval=(mean - half, max(mean + half, least)),
             confidence=confidence,
             p_value=p_value,
-            # A leak of I nats makes gains of variance about 2 I; this is for a perfect attacker.
-            least_detectable=2.0 * power**2 / n,
+            least_detectable=least,
         )
 
 

@@ -1,0 +1,87 @@
+"""Fresh readings: what attackers who took no part in training find, on people nobody saw.
+
+The adversary inside a training loop lies in the dangerous direction. Whatever a funnel reports
+comes from here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Literal
+
+import numpy as np
+from scipy.special import logsumexp
+
+from privfunnel.columns import quantile_bins
+from privfunnel.entropy import FloatArray
+from privfunnel.estimate import Estimate, from_reading
+from privfunnel.estimators.attackers import attack_all, strongest
+from privfunnel.variables import Codes
+
+Status = Literal["within", "over", "undecided"]
+# Groups that a continuous secret is cut into: merging values can only lower a reading.
+SECRET_BINS = 4
+
+
+def fresh_leakage(
+    released: FloatArray,
+    secret: Codes,
+    *,
+    confidence: float,
+    rng: np.random.Generator,
+) -> Estimate:
+    """The worst of all attackers on released features (m, d), secret (m,) [nat].
+
+    `details["attackers"]` holds every reading; the interval is corrected for their number.
+    """
+    closed = np.unique(secret, return_inverse=True)[1].astype(np.int64)
+    if closed.max() < 1:
+        return from_reading(0.0, method="none", n=len(secret), bound="lower", note="one level")
+    attacks = attack_all(released, closed, rng=rng)
+    worst = strongest(attacks, confidence=confidence)
+    readings = {a.attacker: float(a.gains().mean()) / math.log(2) for a in attacks}
+    details = {**worst.details, "attackers": readings}
+    return dataclasses.replace(worst, details=details)
+
+
+def secret_codes(values: FloatArray, discrete: bool) -> Codes:
+    """Codes (n,) of one column of secrets: levels, or quantile groups of numbers."""
+    if discrete:
+        return np.unique(values, return_inverse=True)[1].astype(np.int64)
+    return quantile_bins(values, SECRET_BINS)
+
+
+def status_of(leakage: Estimate, budget: float) -> Status:
+    """Where a fresh reading stands to a budget in the same unit: never "within" by luck alone."""
+    if leakage.value > budget:
+        return "over"
+    return "within" if leakage.upper <= budget else "undecided"
+
+
+def known_noise_information(mean: FloatArray, z: FloatArray, noise: float) -> Estimate:
+    """I(X;Z) [nat] of Z = mean(X) + noise N(0, I), between two bounds that need no critic.
+
+    Mean and draws (m, k). With the person's own term in the mixture the reading is a lower bound
+    (at most ln m), without it an upper bound (Poole et al. 2019, eqs. 10 and 12).
+    """
+    m = len(z)
+    square = ((z**2).sum(axis=1)[:, None] + (mean**2).sum(axis=1)[None, :] - 2.0 * z @ mean.T) / (
+        2.0 * noise**2
+    )
+    own = -np.diag(square)
+    with_own = own - logsumexp(-square, axis=1) + math.log(m)
+    off = -square
+    np.fill_diagonal(off, -np.inf)
+    without = own - logsumexp(off, axis=1) + math.log(m - 1)
+    error = float(with_own.std(ddof=1)) / math.sqrt(m)
+    value, top = float(with_own.mean()), float(without.mean())
+    return from_reading(
+        value,
+        method="known noise",
+        n=m,
+        bound="lower",
+        interval=(value - 1.96 * error, top + 1.96 * error),
+        standard_error=error,
+        upper_bound_nats=top,
+    )
