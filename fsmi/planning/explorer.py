@@ -153,7 +153,14 @@ class Explorer:
             known = self.knowledge(grid)
         room = traversable(known, self.robot_radius)
         field = distance_field(known, room, here, robot_radius=self.robot_radius)
+        if not (room.open & np.isfinite(field.distance)).any():
+            return self._end("stuck", self._why_stuck(bool(known.free[i, j])))
         return self._choose(known, room, field)
+
+    def _why_stuck(self, scanned: bool) -> str:
+        if not scanned:
+            return "nothing is known about the place of the robot; update the map with a scan first"
+        return f"a robot of radius {self.robot_radius:g} m fits nowhere near"
 
     def _remember(self, pose: Pose, known: Knowledge) -> None:
         """Count distance and plans; give up a goal that brought neither movement nor news."""

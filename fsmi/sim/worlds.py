@@ -235,7 +235,8 @@ def _from_geojson(collection: Any, start: Pose | None) -> World:
 def _parsed(feature: Any, number: int) -> tuple[Any, dict[str, Any]]:
     """Geometry and properties of one feature, or a ValueError that names it."""
     try:
-        geometry = shape(feature["geometry"])
+        with np.errstate(invalid="ignore"):  # nan is answered below, in words
+            geometry = shape(feature["geometry"])
         coordinates = shapely.get_coordinates(geometry)
         properties = dict(feature.get("properties") or {})
     except (KeyError, TypeError, AttributeError, ValueError, shapely.errors.ShapelyError) as error:

@@ -1,0 +1,226 @@
+"""The explorer: which view it takes, when it stops, what it remembers, what it refuses."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fsmi import Explorer, OccupancyGrid, RangeSensor, update
+from fsmi.planning.gains import GAINS
+from fsmi.planning.plan import STATUSES
+from fsmi.planning.strategies import STRATEGIES, Views
+
+SENSOR = RangeSensor(n_beams=180, max_range=4.0, delta_occ=20.0, delta_emp=0.3)
+HERE = (1.0, 2.0, 0.0)
+
+
+def rooms(door: float = 1.0) -> OccupancyGrid:
+    """A known room, 3 x 4 m; behind a door of so many metres the unknown, 5 x 4 m."""
+    cells = np.full((40, 80), -1, dtype=np.int8)
+    cells[:, :30] = 0
+    cells[[0, -1], :] = 100
+    cells[:, [0, -1]] = 100
+    cells[:, 30] = 100
+    half = round(door / 0.2)
+    cells[20 - half : 20 + half, 30] = 0
+    return OccupancyGrid(cells, 0.1)
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+def test_every_strategy_goes_and_explains(strategy: str) -> None:
+    explorer = Explorer(SENSOR, robot_radius=0.2, strategy=strategy)
+    plan = explorer.plan(rooms(), HERE)
+    assert plan.status == "go"
+    assert not plan.finished
+    assert plan.goal is not None
+    np.testing.assert_allclose(plan.path[0, :2], HERE[:2])
+    np.testing.assert_allclose(plan.path[-1], plan.goal)
+    assert plan.information >= explorer.worthwhile(explorer.knowledge(rooms()))
+    utilities = [c.utility for c in plan.candidates]
+    assert utilities == sorted(utilities, reverse=True)
+    text = plan.explain()
+    assert text.startswith("go: ")
+    assert strategy in text
+    assert len(text.splitlines()) <= 8
+    assert plan.to_dict()["n_candidates"] == len(plan.candidates)
+    assert "\n" not in repr(plan)
+
+
+@pytest.mark.parametrize("gain", sorted(GAINS))
+def test_every_gain_finds_the_door(gain: str) -> None:
+    plan = Explorer(SENSOR, robot_radius=0.2, gain=gain, min_information=1.0).plan(rooms(), HERE)
+    assert plan.status == "go"
+    assert plan.goal is not None
+    assert plan.goal[0] > 1.0
+
+
+def test_strategies_by_hand() -> None:
+    views = Views(
+        cost=np.array([1.0, 4.0, 2.0]),
+        information=np.array([2.0, 50.0, 3.0]),
+        visible=np.array([10.0, 20.0, 90.0]),
+        frontier=np.array([0.5, 12.0, 0.0]),
+    )
+    best = {name: int(np.argmax(rank(views))) for name, rank in STRATEGIES.items()}
+    assert best["nearest"] == 0  # the third is no frontier
+    assert best["explore_lite"] == 1  # 12 - 3 * 4 = 0 against 0.5 - 3 * 1 = -2.5
+    assert best["count_rate"] == 2
+    assert best["information_rate"] == 1
+
+
+def test_a_finished_map_is_done_with_a_reason() -> None:
+    cells = np.zeros((40, 40), dtype=np.int8)
+    cells[[0, -1]] = cells[:, [0, -1]] = 100
+    plan = Explorer(SENSOR, robot_radius=0.2).plan(OccupancyGrid(cells, 0.1), HERE)
+    assert plan.status == "done"
+    assert plan.finished
+    assert plan.path.shape == (0, 3)
+    assert "less than" in plan.reason
+
+
+def test_information_not_worth_a_scan_ends_the_exploration() -> None:
+    cells = rooms().to_ros().reshape(40, 80).copy()
+    cells[:, 31:-1] = 0
+    cells[18:23, 60:65] = -1  # 25 unknown cells
+    grid = OccupancyGrid(cells, 0.1)
+    assert Explorer(SENSOR, robot_radius=0.2).plan(grid, HERE).status == "done"
+    keen = Explorer(SENSOR, robot_radius=0.2, min_information=1.0)
+    assert keen.plan(grid, HERE).status == "go"
+
+
+def test_a_door_narrower_than_the_robot_is_unreachable() -> None:
+    grid = rooms(door=0.4)
+    # A sensor that sees too little through the gap to bother: only the way matters here.
+    short = RangeSensor(n_beams=180, max_range=0.3)
+    cells = grid.to_ros().reshape(40, 80).copy()
+    cells[1:-1, 31:36] = 0  # free cells behind the gap, then the unknown
+    plan = Explorer(short, robot_radius=0.4).plan(OccupancyGrid(cells, 0.1), HERE)
+    assert plan.status == "unreachable"
+    assert "does not fit" in plan.reason
+
+
+def test_a_robot_that_fits_nowhere_is_stuck() -> None:
+    plan = Explorer(SENSOR, robot_radius=3.0).plan(rooms(), HERE)
+    assert plan.status == "stuck"
+    assert "fits nowhere" in plan.reason
+
+
+def test_a_robot_in_a_wall_is_stuck_and_an_empty_map_asks_for_a_scan() -> None:
+    explorer = Explorer(SENSOR, robot_radius=0.2)
+    assert "occupied" in explorer.plan(rooms(), (3.05, 0.5, 0.0)).reason
+    empty = OccupancyGrid.unknown(5.0, 5.0, 0.1)
+    for _ in range(5):
+        plan = explorer.plan(empty, (2.5, 2.5, 0.0))
+        assert plan.status == "stuck"
+        assert "scan first" in plan.reason
+
+
+def test_a_closed_start_region_ends() -> None:
+    cells = np.full((40, 40), -1, dtype=np.int8)
+    cells[10:20, 10:20] = 100
+    cells[11:19, 11:19] = 0
+    plan = Explorer(SENSOR, robot_radius=0.15).plan(OccupancyGrid(cells, 0.1), (1.5, 1.5, 0.0))
+    assert plan.status == "done"
+
+
+def test_the_budget_counts_what_was_driven() -> None:
+    explorer = Explorer(SENSOR, robot_radius=0.2, max_distance=2.0)
+    grid = rooms()
+    assert explorer.plan(grid, HERE).status == "go"
+    assert explorer.plan(grid, (2.5, 2.0, 0.0)).status == "go"
+    plan = explorer.plan(grid, (1.0, 2.0, 0.0))
+    assert plan.status == "budget"
+    assert explorer.travelled == pytest.approx(3.0)
+    explorer.reset()
+    assert explorer.plan(grid, HERE).status == "go"
+
+
+def test_the_goal_is_kept_while_another_is_only_a_little_better() -> None:
+    explorer = Explorer(SENSOR, robot_radius=0.2)
+    grid = rooms()
+    first = explorer.plan(grid, HERE)
+    goals = set()
+    for k in range(5):
+        step = first.path[0] + (first.path[1] - first.path[0]) * 0.1 * (k + 1)
+        plan = explorer.plan(grid, (step[0], step[1], 0.0))
+        goals.add(plan.goal[:2] if plan.goal else None)
+    assert len(goals) <= 2
+
+
+def test_a_goal_that_is_never_approached_is_given_up_and_tried_again() -> None:
+    short = RangeSensor(n_beams=180, max_range=1.5)  # the door is not in view
+    explorer = Explorer(short, robot_radius=0.2)
+    grid = rooms()
+    plans = [explorer.plan(OccupancyGrid(grid.cells.copy(), 0.1), HERE) for _ in range(60)]
+    assert len({p.goal for p in plans}) > 1
+    # Every goal fails: the search ends instead of going on for ever.
+    more = [explorer.plan(OccupancyGrid(grid.cells.copy(), 0.1), HERE) for _ in range(400)]
+    assert more[-1].status == "stuck"
+    assert "given up" in more[-1].reason
+    reasons = {e.reason for e in explorer._blacklist.entries}
+    assert reasons == {"the robot does not move towards it"}
+
+
+def test_a_narrow_field_of_view_is_pointed_at_the_unknown() -> None:
+    narrow = RangeSensor(n_beams=60, fov=math.pi / 2, max_range=4.0)
+    plan = Explorer(narrow, robot_radius=0.2).plan(rooms(), HERE)
+    assert plan.goal is not None
+    door = math.atan2(2.0 - plan.goal[1], 3.05 - plan.goal[0])
+    assert abs((plan.goal[2] - door + math.pi) % (2 * math.pi) - math.pi) < math.radians(60)
+
+
+def test_a_turned_and_shifted_map_gives_the_same_plan_turned() -> None:
+    grid = rooms()
+    yaw, shift = 0.7, np.array((5.0, -3.0))
+    turned = OccupancyGrid(grid.cells, 0.1, (5.0, -3.0, yaw))
+    c, s = math.cos(yaw), math.sin(yaw)
+    there = shift + np.array((c * HERE[0] - s * HERE[1], s * HERE[0] + c * HERE[1]))
+    plain = Explorer(SENSOR, robot_radius=0.2).plan(grid, HERE)
+    plan = Explorer(SENSOR, robot_radius=0.2).plan(turned, (there[0], there[1], yaw))
+    assert plain.goal is not None
+    assert plan.goal is not None
+    x, y, _ = plain.goal
+    np.testing.assert_allclose(plan.goal[:2], shift + (c * x - s * y, s * x + c * y), atol=1e-6)
+    assert plan.information == pytest.approx(plain.information, rel=1e-6)
+
+
+def test_a_map_may_grow_between_plans() -> None:
+    explorer = Explorer(SENSOR, robot_radius=0.2)
+    small = OccupancyGrid.unknown(4.0, 4.0, 0.1)
+    scan = np.full(180, 1.5)
+    first = explorer.plan(update(small, (2.0, 2.0, 0.0), np.full(180, np.inf), SENSOR), (2, 2, 0))
+    assert first.status in STATUSES
+    large = OccupancyGrid.unknown(8.0, 8.0, 0.1, (-2.0, -2.0, 0.0))
+    large = update(large, (2.0, 2.0, 0.0), np.where(np.arange(180) < 90, np.inf, scan), SENSOR)
+    plan = explorer.plan(large, (2.0, 2.0, 0.0))
+    assert plan.status == "go"
+
+
+def test_the_same_call_gives_the_same_plan() -> None:
+    one, two = (Explorer(SENSOR, robot_radius=0.2).plan(rooms(), HERE) for _ in range(2))
+    assert one.to_dict() == two.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"robot_radius": 0.0}, "robot_radius is 0"),
+        ({"robot_radius": math.nan}, "robot_radius is nan"),
+        ({"robot_radius": 0.2, "strategy": "magic"}, "strategy is 'magic'; one of nearest"),
+        ({"robot_radius": 0.2, "gain": "luck"}, "gain is 'luck'"),
+        ({"robot_radius": 0.2, "min_information": -1.0}, "min_information is -1"),
+        ({"robot_radius": 0.2, "max_distance": 0.0}, "max_distance is 0"),
+        ({"robot_radius": 0.2, "max_candidates": 0}, "max_candidates is 0"),
+    ],
+)
+def test_bad_options_are_named(options: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Explorer(SENSOR, **options)
+
+
+@pytest.mark.parametrize("pose", [(99.0, 1.0, 0.0), (math.nan, 1.0, 0.0), (1.0, 1.0)])
+def test_bad_poses_are_named(pose: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="pose"):
+        Explorer(SENSOR, robot_radius=0.2).plan(rooms(), pose)
