@@ -15,6 +15,8 @@ st.markdown(
 
 TABS = {
     "What leaks": "funnel_audit",
+    "Release": "funnel_release",
+    "Frontier": "funnel_frontier",
     "One column, exactly": "funnel_exact",
 }
 

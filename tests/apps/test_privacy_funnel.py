@@ -2,18 +2,165 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
-from tests.apps.pages import open_page, values
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.apps.pages import check, open_page, values
 
 PAGE = "privacy_funnel.py"
+OWN = "my own file"
 
 
-def test_budget_is_met_exactly() -> None:
+def people(n: int = 300) -> pd.DataFrame:
+    """A secret, a column that tells half of it, and one that tells nothing."""
+    rng = np.random.default_rng(0)
+    secret = rng.integers(0, 2, n)
+    tells = np.where(rng.random(n) < 0.85, secret, 1 - secret)
+    return pd.DataFrame(
+        {
+            "secret": np.array(["no", "yes"])[secret],
+            "<b>tells</b>": np.array(["a", "=1+1"])[tells],
+            "noise": rng.normal(size=n).round(3),
+        }
+    )
+
+
+def upload(data: bytes, name: str = "people.csv", **state: object) -> AppTest:
+    """The page with an upload."""
+    page = open_page(PAGE, table=OWN, **state)
+    assert "Choose a file" in page.info[0].value
+    return page.file_uploader(key="table_file").upload(name, data).run()
+
+
+def csv(**options: object) -> bytes:
+    return people().to_csv(index=False, **options).encode()
+
+
+def test_audit_of_the_bundled_table() -> None:
+    page = open_page(PAGE)
+    assert "Over the budget" in page.error[0].value
+    shown = values(page)
+    assert 0.4 < shown["leakage, at least"] < shown["H(S) [bit]"] < 1.0
+    assert len(page.get("download_button")) == 3
+    page.number_input(key="audit_budget").set_value(0.0).run()
+    assert not check(page).error
+    page.multiselect(key="audit_release").set_value(["tv_news"]).run()
+    assert values(check(page))["leakage, at least"] < 0.05
+    page.multiselect(key="ignored").set_value(["party", "age"]).run()
+    page.selectbox(key="sensitive").select("education").run()
+    check(page)
+
+
+def test_budget_beyond_the_entropy_is_explained() -> None:
+    page = open_page(PAGE, audit_budget=9.0)
+    assert "need between 0 and" in page.error[0].value
+
+
+def test_budget_of_one_column_is_met_exactly() -> None:
     page = open_page(PAGE, step="One column, exactly")
     shown = values(page)
     assert shown["leaks released"] == pytest.approx(0.3 * shown["leaks as it is [bit]"], rel=1e-3)
     page.slider(key="exact_share").set_value(100).run()
-    assert not page.exception
-    shown = values(page)
+    shown = values(check(page))
     assert shown["utility released"] == pytest.approx(shown["utility as it is"], rel=1e-3)
+    page.slider(key="exact_share").set_value(0).run()
+    assert values(check(page))["leaks released"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_release_is_trained_read_and_offered() -> None:
+    page = upload(csv(), step="Release", release_budget=0.1)
+    assert "Press" in page.info[-1].value
+    page.button(key="release_train").click().run(timeout=200)
+    shown = values(check(page))
+    assert not page.error, page.error
+    assert shown["leaks released"] <= 0.1 < shown["leaked before [bit]"]
+    assert len(page.get("download_button")) == 4
+    before, after = page.dataframe[1].value, page.dataframe[2].value
+    assert list(before.columns) == list(after.columns) == ["<b>tells</b>", "noise"]
+    assert not before.equals(after)
+    page.selectbox(key="release_column").select("noise").run()
+    check(page)
+    # The same order again is remembered, not trained.
+    page.button(key="release_train").click().run(timeout=20)
+    assert values(check(page)) == shown
+
+
+def test_frontier_resumes_where_it_was() -> None:
+    page = upload(csv(), step="Frontier", frontier_budgets=[0.1])
+    page.button(key="frontier_train").click().run(timeout=200)
+    assert "0 to go" in check(page).button(key="frontier_train").label
+    page.session_state["frontier_budgets"] = [0.1, 0.3]
+    page.run()
+    assert page.button(key="frontier_train").label == "Resume (1 to go)"
+    page.button(key="frontier_train").click().run(timeout=200)
+    assert len(check(page).dataframe[-1].value) == 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        csv(sep=";"),
+        csv(sep="\t"),
+        people().to_csv(index=False).encode("utf-16"),
+        people().rename(columns={"noise": "größe"}).to_csv(index=False).encode("cp1252"),
+        b"\xef\xbb\xbf" + csv(),
+    ],
+)
+def test_encodings_and_separators(data: bytes) -> None:
+    page = check(upload(data))
+    assert not [e for e in page.error if "cannot be used" in e.value]
+    assert values(page)["leakage, at least"] > 0.2
+
+
+def test_parquet() -> None:
+    buffer = io.BytesIO()
+    people().to_parquet(buffer)
+    page = check(upload(buffer.getvalue(), "people.parquet"))
+    assert values(page)["leakage, at least"] > 0.2
+
+
+def test_missing_values_are_dropped_or_a_level() -> None:
+    table = people()
+    table.loc[:50, "noise"] = np.nan
+    page = check(upload(table.to_csv(index=False).encode()))
+    assert any("rows dropped" in c.value for c in page.caption)
+    page.session_state["table_missing"] = "level"
+    check(page.run())
+    assert not any("rows dropped" in c.value for c in page.caption)
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "words"),
+    [
+        (b"", "a.csv", "empty"),
+        (b"\n\n", "a.csv", "no lines"),
+        (b"a,b\n1,2\n", "a.csv", "row"),
+        (b"\x00\x01\x02\x03", "a.csv", "not text"),
+        (b"PAR1 nonsense", "a.parquet", "not a Parquet file"),
+        (b"a,b\n1,2\n3,4,5,6\n", "a.csv", "not a table"),
+        (",".join(f"c{i}" for i in range(300)).encode() + b"\n" + b"1," * 299 + b"1\n" + b"2," * 299
+         + b"2\n", "a.csv", "columns"),
+        (b"a,b\n1,\n2,\n", "a.csv", "missing"),
+    ],
+)  # fmt: skip
+def test_bad_uploads(data: bytes, name: str, words: str) -> None:
+    page = check(upload(data, name))
+    assert len(page.error) == 1
+    assert words in page.error[0].value.replace("\\", "")
+
+
+def test_a_constant_column_is_named() -> None:
+    page = check(upload(people().assign(same="x").to_csv(index=False).encode()))
+    assert "same for everyone" in page.error[0].value
+    page.multiselect(key="ignored").set_value(["same"]).run()
+    assert values(check(page))["leakage, at least"] > 0.2
+
+
+def test_nothing_left_to_release() -> None:
+    page = open_page(PAGE)
+    page.multiselect(key="ignored").set_value(page.multiselect(key="ignored").options).run()
+    assert "at least one column" in check(page).warning[0].value

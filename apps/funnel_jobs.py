@@ -1,0 +1,130 @@
+"""Trained releases of this visitor, and the one slot in which releases are trained."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from funnel_data import Task, cached
+from ui import progress_bar
+
+from privfunnel.audit.audit import audit
+from privfunnel.audit.report import AuditReport
+from privfunnel.columns import Table
+
+MOST_KEPT = 12  # releases that a session remembers
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to train.
+
+    Attributes
+    ----------
+    keep : columns to release.
+    budget : largest leakage [bit].
+    n_steps : length of training.
+    """
+
+    keep: tuple[str, ...]
+    budget: float
+    n_steps: int
+
+
+@dataclass(frozen=True)
+class Release:
+    """A trained release of a table.
+
+    `funnel` is a TableFunnel; `table` is one draw of the release.
+    """
+
+    order: Order
+    funnel: Any
+    table: Table
+
+    def csv(self) -> str:
+        """The release as a file."""
+        return frame(self.table).to_csv(index=False)
+
+    def model(self) -> bytes:
+        """The funnel as `load_funnel` reads it."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "funnel.safetensors")
+            self.funnel.save(path)
+            return path.read_bytes()
+
+
+def frame(table: Table, rows: int | None = None) -> pd.DataFrame:
+    """The columns as they would be written to a file."""
+    return pd.DataFrame({c.name: c.decode(c.values[:rows]) for c in table})
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def slot() -> threading.Lock:
+    """Held while a release is trained: two at once would only slow each other down."""
+    return threading.Lock()
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait for the slot; a visitor who leaves or presses a button stops waiting."""
+    lock = slot()
+    words = st.empty()
+    while not lock.acquire(timeout=0.2):
+        words.caption(":material/hourglass_top: Another visitor is training; yours is next.")
+        time.sleep(0.3)
+    try:
+        words.empty()
+        yield
+    finally:
+        lock.release()
+
+
+def kept(task: Task) -> dict[Order, Release]:
+    """The releases trained in this session for this table."""
+    store = st.session_state.get("releases")
+    if store is None or store[0] != task.key:
+        store = (task.key, {})
+        st.session_state.releases = store
+    return store[1]
+
+
+def train(task: Task, order: Order) -> Release:
+    """A release, trained now or remembered. Any button of the page stops the training."""
+    found = kept(task)
+    if order in found:
+        return found[order]
+    # torch takes seconds to load and is needed only here
+    from privfunnel.funnels.tabular import TableFunnel
+
+    with turn(), progress_bar(f"Training for {order.budget:g} bit") as report:
+        funnel = TableFunnel(order.budget, n_steps=order.n_steps, rng=0).fit(
+            task.table, sensitive=task.sensitive, keep=order.keep, progress=report
+        )
+        table = funnel.transform(task.table.select(order.keep))
+    while len(found) >= MOST_KEPT:
+        found.pop(next(iter(found)))
+    found[order] = Release(order, funnel, table)
+    return found[order]
+
+
+@cached()
+def audited(task: Task, order: Order, _release: Release) -> AuditReport | None:
+    """The audit of one draw of a release beside its original; None if it tells nothing at all."""
+    # A column that was redrawn to one value for everyone tells nothing, and audits refuse it.
+    varying = [c.name for c in _release.table if not c.variable.constant]
+    if not varying:
+        return None
+    with progress_bar("Auditing the release") as report:
+        return audit(
+            _release.table, sensitive=task.sensitive, release=varying, original=task.table,
+            budget=order.budget, rng=0, progress=report,
+        )  # fmt: skip
