@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator
 
-from tests.apps.browser import ROOT, Visit, chromium, server, visit
+from apps.browser import Visit, chromium, server, visit
 
 pytestmark = pytest.mark.browser
 
-PICTURES = Path(os.environ.get("SCREENSHOTS", ROOT / "out" / "screenshots"))
+PICTURES = Path(os.environ.get("SCREENSHOTS", "out/screenshots"))
 PAGES = {
     "explained": ("", "Mutual information explained"),
     "funnel": ("funnel", "Privacy funnel"),

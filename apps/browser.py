@@ -1,4 +1,4 @@
-"""A real server and a real Chromium for the browser tests."""
+"""A real server and a real Chromium: for the browser tests and for the pictures of the README."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+try:
+    from playwright.sync_api import Browser, Page, sync_playwright
+except ImportError as error:  # pragma: no cover - depends on the installation
+    raise ImportError('driving a browser needs: pip install "privfunnel-fsmi[dev]"') from error
 
-ROOT = Path(__file__).resolve().parents[2]
+ENTRY = Path(__file__).resolve().parent / "streamlit_app.py"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -36,11 +39,11 @@ def server(log: Path) -> Iterator[str]:
     """The apps, served as `dev.py apps` serves them; the address is yielded."""
     port = free_port()
     command = [
-        sys.executable, "-m", "streamlit", "run", "apps/streamlit_app.py",
+        sys.executable, "-m", "streamlit", "run", str(ENTRY),
         "--server.port", str(port), "--server.headless", "true",
     ]  # fmt: skip
     with log.open("w") as sink:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=sink, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT)
         try:
             wait_for(f"http://127.0.0.1:{port}/_stcore/health", process, log)
             yield f"http://127.0.0.1:{port}"
@@ -52,13 +55,14 @@ def server(log: Path) -> Iterator[str]:
 def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Return once the server answers; fail with its log if it does not within a minute."""
     for _ in range(120):
-        assert process.poll() is None, log.read_text()
+        if process.poll() is not None:
+            break
         try:
             with urllib.request.urlopen(address, timeout=2):
                 return
         except OSError:
             time.sleep(0.5)
-    raise AssertionError(f"no answer from {address}\n{log.read_text()}")
+    raise RuntimeError(f"no answer from {address}\n{log.read_text()}")
 
 
 class Visit:
@@ -90,25 +94,26 @@ class Visit:
         self.page.wait_for_timeout(400)  # a click starts a run a moment later
         self.page.wait_for_selector(DONE, state="attached")
 
-    def shot(self, path: Path) -> None:
-        """A picture of the whole page."""
+    def shot(self, path: Path, *, tallest: int = 6000) -> None:
+        """A picture of the whole page, cut off below `tallest` [px]."""
         path.parent.mkdir(parents=True, exist_ok=True)
         width = self.page.viewport_size["width"] if self.page.viewport_size else 1440
         height = self.page.evaluate(
             "Math.max(...[...document.querySelectorAll('section, .stMain, .stApp')]"
             ".map(e => e.scrollHeight))"
         )
-        self.page.set_viewport_size({"width": width, "height": min(int(height) + 40, 6000)})
+        self.page.set_viewport_size({"width": width, "height": min(int(height) + 40, tallest)})
         self.page.wait_for_timeout(800)  # charts follow the new size
         self.page.screenshot(path=str(path))
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A Chromium. It has to be there: without it the tests fail, they are not skipped."""
-    assert shutil.which(CHROMIUM), (
-        f"no Chromium at {CHROMIUM}: apt-get install chromium, or set CHROMIUM to its path"
-    )
+    """A Chromium. RuntimeError if there is none: a test then fails, it is not skipped."""
+    if not shutil.which(CHROMIUM):
+        raise RuntimeError(
+            f"no Chromium at {CHROMIUM}: apt-get install chromium, or set CHROMIUM to its path"
+        )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
