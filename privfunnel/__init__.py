@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from privfunnel.entropy import conditional_mutual_information, entropy, mutual_information
     from privfunnel.estimate import METHODS, Estimate, estimate_mi
     from privfunnel.funnels.discrete import DiscreteFunnel
+    from privfunnel.funnels.frontier import Frontier, frontier
     from privfunnel.funnels.gaussian import GaussianFunnel
     from privfunnel.funnels.neural import NeuralFunnel, load_funnel
     from privfunnel.funnels.tabular import TableFunnel
@@ -27,6 +28,7 @@ _HOME = {
     "AuditReport": "privfunnel.audit.report",
     "DiscreteFunnel": "privfunnel.funnels.discrete",
     "Estimate": "privfunnel.estimate",
+    "Frontier": "privfunnel.funnels.frontier",
     "GaussianFunnel": "privfunnel.funnels.gaussian",
     "NeuralFunnel": "privfunnel.funnels.neural",
     "TableFunnel": "privfunnel.funnels.tabular",
@@ -34,6 +36,7 @@ _HOME = {
     "conditional_mutual_information": "privfunnel.entropy",
     "entropy": "privfunnel.entropy",
     "estimate_mi": "privfunnel.estimate",
+    "frontier": "privfunnel.funnels.frontier",
     "load_funnel": "privfunnel.funnels.neural",
     "max_leakage": "privfunnel.leakage",
     "mutual_information": "privfunnel.entropy",
@@ -44,6 +47,7 @@ __all__ = [
     "AuditReport",
     "DiscreteFunnel",
     "Estimate",
+    "Frontier",
     "GaussianFunnel",
     "NeuralFunnel",
     "TableFunnel",
@@ -51,6 +55,7 @@ __all__ = [
     "conditional_mutual_information",
     "entropy",
     "estimate_mi",
+    "frontier",
     "load_funnel",
     "max_leakage",
     "mutual_information",

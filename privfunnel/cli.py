@@ -7,6 +7,7 @@ Exit codes of `audit` and `release`: 0 within the budget (or none given), 1 over
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -67,6 +68,14 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("-o", "--output", required=True, metavar="OUT", help="CSV or Parquet file")
     one.add_argument("--model", metavar="F", help="save the funnel, to release more rows later")
     one.add_argument("--engine", choices=["mine", "cross_entropy"], default="mine")
+    one.add_argument("--json", metavar="F", help="write the numbers")
+
+    one = commands.add_parser("frontier", help="draw leakage against utility over budgets")
+    _common(one, _frontier)
+    one.add_argument("--sensitive", required=True, metavar="COL", help="the column to protect")
+    one.add_argument("--keep", type=_names, metavar="COL,...", help="columns to release")
+    one.add_argument("--budgets", type=_numbers, metavar="BITS,...", help="5 to 75 %% of the leak")
+    one.add_argument("-o", "--output", required=True, metavar="OUT.png", help="picture")
     one.add_argument("--json", metavar="F", help="write the numbers")
 
     one = commands.add_parser("estimate", help="mutual information of two columns")
@@ -162,6 +171,36 @@ def _release(arguments: argparse.Namespace) -> int:
     return EXIT_CODES["within" if funnel.status == "within" else "inconclusive"]
 
 
+def _frontier(arguments: argparse.Namespace) -> int:
+    from privfunnel.funnels.frontier import frontier
+    from privfunnel.funnels.picture import save_picture
+
+    _can_write(arguments.output, arguments.json)
+    keep = arguments.keep
+    table = _read(arguments, None if keep is None else [*keep, arguments.sensitive])
+    with _bar(arguments.quiet) as progress:
+        found = frontier(
+            table, arguments.sensitive, arguments.budgets, rng=arguments.seed, progress=progress
+        )
+    print("  budget  leakage  interval         utility  status")
+    for row in found.rows:
+        leak = row.leakage
+        print(
+            f"  {row.budget:6.3f}  {leak.value:7.3f}  {leak.lower:.3f} to {leak.upper:.3f}"
+            f"  {row.utility.value:7.2f}  {row.status}"
+        )
+    for reference in found.references:
+        print(
+            f"  {reference.leakage:.3f} bits leak, {reference.utility:.2f} kept: {reference.name}"
+        )
+    if arguments.json:
+        write_text(arguments.json, json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
+        print(f"wrote {arguments.json}")
+    save_picture(found, arguments.output)
+    print(f"wrote {arguments.output}")
+    return 0
+
+
 def _estimate(arguments: argparse.Namespace) -> int:
     table = _read(arguments, [*arguments.x, *arguments.y])
     with _bar(arguments.quiet) as progress:
@@ -188,6 +227,15 @@ def _names(text: str) -> list[str]:
     if not names:
         raise argparse.ArgumentTypeError(f"needs column names separated by commas, not {text!r}")
     return names
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"needs numbers separated by commas, not {text!r}"
+        ) from None
 
 
 def _can_write(*paths: str | None) -> None:

@@ -12,7 +12,7 @@ the upper edge swap the roles of the two sums (`Goal`). New columns come from
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from scipy.optimize import linprog
@@ -77,17 +77,7 @@ def best_mix(source: Source, posteriors: FloatArray, goal: Goal) -> tuple[Mechan
     else:
         sign = -1.0 if goal.upper else 1.0
         objective, limited, limit = sign * leaked, -sign * kept, -sign * goal.value
-    result = linprog(
-        objective,
-        A_eq=posteriors.T,
-        b_eq=source.p_x,
-        A_ub=limited[None, :],
-        b_ub=[limit],
-        method="highs-ds",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
-    )
-    if result.x is None or result.fun is None:
-        raise RuntimeError(f"the linear programme failed: {result.message}")
+    result = _linear_programme(objective, posteriors.T, source.p_x, limited[None, :], limit)
     weights = np.maximum(result.x, 0.0)
     used = weights > 1e-13
     channel = (weights[used, None] * posteriors[used]).T / source.p_x[:, None]
@@ -98,6 +88,29 @@ def best_mix(source: Source, posteriors: FloatArray, goal: Goal) -> tuple[Mechan
     else:
         prices = Prices(of_x, sign, sign * of_limit, float(result.fun))
     return mechanism(source, channel, "posteriors"), prices
+
+
+def _linear_programme(
+    objective: FloatArray, a_eq: FloatArray, b_eq: FloatArray, a_ub: FloatArray, b_ub: float
+) -> Any:
+    # Strict tolerances first: prices are differences of small numbers. They can be more than the
+    # solver manages on degenerate programmes, its own tolerances are not.
+    result: Any = None
+    for tolerance in (1e-10, 1e-8, None):
+        options: Any = (
+            {}
+            if tolerance is None
+            else {
+                "primal_feasibility_tolerance": tolerance,
+                "dual_feasibility_tolerance": tolerance,
+            }
+        )
+        result = linprog(
+            objective, A_eq=a_eq, b_eq=b_eq, A_ub=a_ub, b_ub=[b_ub], method="highs", options=options
+        )
+        if result.status == 0:
+            return result
+    raise RuntimeError(f"the linear programme failed: {result.message}")
 
 
 def price(

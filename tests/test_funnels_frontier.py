@@ -1,0 +1,126 @@
+"""frontier(): rows in order, edges that enclose, references, pictures that are written whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from privfunnel.cli import main
+from privfunnel.columns import Table
+from privfunnel.funnels.dropping import drop_columns
+from privfunnel.funnels.frontier import Frontier, frontier
+from privfunnel.funnels.picture import save_picture
+from privfunnel.tables import read_table
+
+
+def people(n: int = 300) -> Table:
+    rng = np.random.default_rng(0)
+    s = rng.integers(0, 2, n)
+    return read_table(
+        {
+            "secret": s,
+            "telling": np.where(rng.random(n) < 0.1, 1 - s, s) + 2 * rng.integers(0, 2, n),
+            "half": np.where(rng.random(n) < 0.25, 1 - s, s),
+            "other": rng.integers(0, 6, n),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def discrete() -> Frontier:
+    table = people()
+    return frontier(table["telling"].values, table["secret"].values, [0.05, 0.2, 0.4])
+
+
+@pytest.fixture(scope="module")
+def of_table() -> Frontier:
+    return frontier(people(), "secret", [0.1, 0.4], n_steps=60)
+
+
+def test_discrete_rows_rise_inside_the_region(discrete: Frontier) -> None:
+    assert discrete.solver == "discrete"
+    assert [row.budget for row in discrete.rows] == [0.05, 0.2, 0.4]
+    utilities = [row.utility.value for row in discrete.rows]
+    assert utilities == sorted(utilities)
+    upper = discrete.edges["bottleneck"]
+    for row in discrete.rows:
+        assert row.leakage.value == pytest.approx(row.budget, abs=1e-6)
+        x, y = zip(*upper, strict=True)
+        assert row.leakage.value <= np.interp(row.utility.value, x, y) + 1e-6
+    lower = [y for _, y in discrete.edges["funnel"]]
+    assert (np.diff(lower) >= -1e-9).all()
+
+
+def test_table_frontier_and_its_references(of_table: Frontier) -> None:
+    assert of_table.solver == "table"
+    assert [row.budget for row in of_table.rows] == [0.1, 0.4]
+    assert of_table.references[0].name == "all columns"
+    assert of_table.references[1].name == "without telling"
+    assert of_table.references[0].leakage > of_table.references[1].leakage
+    for row in of_table.rows:
+        assert (row.status == "over") == (row.leakage.value > row.budget)
+
+
+def test_vectors_go_to_the_net() -> None:
+    rng = np.random.default_rng(0)
+    s = rng.integers(0, 2, 200)
+    x = rng.normal(size=(200, 2)) + s[:, None]
+    found = frontier(x, s, [0.3], n_steps=10, n_outputs=1)
+    assert found.solver == "neural"
+    assert len(found.rows) == 1
+
+
+def test_frames_and_dictionaries(discrete: Frontier) -> None:
+    frame = discrete.to_frame()
+    assert list(frame.columns)[:3] == ["budget", "status", "leakage"]
+    assert len(frame) == 3
+    assert json.loads(json.dumps(discrete.to_dict()))["solver"] == "discrete"
+    assert repr(discrete) == "Frontier(3 budgets, discrete)"
+
+
+def test_pictures(discrete: Frontier, of_table: Frontier, tmp_path: Path) -> None:
+    for i, found in enumerate((discrete, of_table)):
+        ax = found.plot()
+        assert "leakage" in ax.get_ylabel()
+        assert len(ax.get_legend().get_texts()) >= 3
+        plt.close(ax.figure)
+        save_picture(found, tmp_path / f"{i}.png")
+        assert (tmp_path / f"{i}.png").read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(ValueError, match="ending must be"):
+        save_picture(discrete, tmp_path / "x.gif")
+
+
+def test_dropping_columns_ends_with_the_least_telling_one() -> None:
+    path = drop_columns(people(), "secret", rng=0)
+    assert [len(d.columns) for d in path] == [3, 2, 1]
+    assert path[-1].columns == ("other",)
+    assert path[0].utility > path[1].utility > path[2].utility
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = people()
+    rows = zip(*(table[c].values.astype(int) for c in ("secret", "telling", "other")), strict=True)
+    path, out, numbers = (tmp_path / name for name in ("t.csv", "f.png", "f.json"))
+    path.write_text("\n".join(["secret,telling,other", *(f"{a},{b},{c}" for a, b, c in rows)]))
+    line = ["frontier", str(path), "--sensitive", "secret", "--budgets", "0.3", "-o", str(out)]
+    assert main([*line, "--json", str(numbers)]) == 0
+    assert out.read_bytes()[:4] == b"\x89PNG"
+    assert len(json.loads(numbers.read_text())["rows"]) == 1
+    assert "all columns" in capsys.readouterr().out
+    out.unlink()
+    assert main([*line[:-1], str(tmp_path / "no" / "f.png")]) == 2
+    assert main(["frontier", str(path), "--sensitive", "nope", "-o", str(out)]) == 2
+    assert capsys.readouterr().err.count("\n") == 2
+    assert not out.exists()
+
+
+def test_bad_input() -> None:
+    table = people()
+    with pytest.raises(ValueError, match="numbers of bits"):
+        frontier(table["other"].values, table["secret"].values, [])
+    with pytest.raises(ValueError, match="does not fit X"):
+        frontier(table["other"].values, table["secret"].values, solver="table")
