@@ -10,9 +10,10 @@ import platform
 import sys
 from pathlib import Path
 
-# name -> (module with `rows(argv) -> list[dict]`, what it measures)
+# name -> (modules with `rows(argv) -> list of dict`, what they measure)
 BENCHMARKS = {
-    "fsmi": ("benchmarks.fsmi", "kernels, poses and whole maps of fsmi"),
+    "fsmi": (("fsmi_beams", "fsmi_maps"), "kernels of a beam, poses and whole maps"),
+    "knn": (("mi_knn",), "nearest-neighbour estimators against scikit-learn and NPEET"),
 }
 
 
@@ -53,8 +54,11 @@ def main(argv: list[str]) -> int:
         return 0
     about = machine()
     print(f"{args.name}: {about}")
-    rows = importlib.import_module(BENCHMARKS[args.name][0]).rows(rest)
-    print(table(rows))
+    rows: list[dict[str, object]] = []
+    for module in BENCHMARKS[args.name][0]:
+        part = importlib.import_module(f"benchmarks.{module}").rows(rest)
+        print(f"\n{table(part)}", flush=True)
+        rows += part
     if args.json:
         args.json.write_text(json.dumps({"machine": about, "rows": rows}, indent=1) + "\n")
     return 0
