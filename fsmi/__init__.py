@@ -11,66 +11,84 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fsmi.grid import OccupancyGrid
     from fsmi.information import monte_carlo_mi, path_mi, scan_mi
+    from fsmi.information3d import path_mi_3d, scan_mi_3d
     from fsmi.io.map_server import load_map, save_map
     from fsmi.io.octomap import load_octomap, save_octomap
     from fsmi.mapping import update
+    from fsmi.mapping3d import update_3d
     from fsmi.measures import MEASURES, beam_mi, run_lengths, runs_mi
     from fsmi.planning.explorer import Explorer
     from fsmi.planning.plan import Plan
     from fsmi.raycast import expected_ranges, simulate_ranges, traverse, traverse_3d
+    from fsmi.raycast3d import cast_runs, simulate_ranges_3d
     from fsmi.sensor import RangeSensor
+    from fsmi.sensor3d import DepthCamera, SpinningLidar
     from fsmi.surface import mi_map
     from fsmi.voxels import VoxelMap
 
 # Public name -> the module that defines it.
 _HOME = {
-    "Explorer": "fsmi.planning.explorer",
     "MEASURES": "fsmi.measures",
+    "DepthCamera": "fsmi.sensor3d",
+    "Explorer": "fsmi.planning.explorer",
     "OccupancyGrid": "fsmi.grid",
     "Plan": "fsmi.planning.plan",
     "RangeSensor": "fsmi.sensor",
+    "SpinningLidar": "fsmi.sensor3d",
     "VoxelMap": "fsmi.voxels",
     "beam_mi": "fsmi.measures",
+    "cast_runs": "fsmi.raycast3d",
     "expected_ranges": "fsmi.raycast",
     "load_map": "fsmi.io.map_server",
     "load_octomap": "fsmi.io.octomap",
     "mi_map": "fsmi.surface",
     "monte_carlo_mi": "fsmi.information",
     "path_mi": "fsmi.information",
+    "path_mi_3d": "fsmi.information3d",
     "run_lengths": "fsmi.measures",
     "runs_mi": "fsmi.measures",
     "save_map": "fsmi.io.map_server",
     "save_octomap": "fsmi.io.octomap",
     "scan_mi": "fsmi.information",
+    "scan_mi_3d": "fsmi.information3d",
     "simulate_ranges": "fsmi.raycast",
+    "simulate_ranges_3d": "fsmi.raycast3d",
     "traverse": "fsmi.raycast",
     "traverse_3d": "fsmi.raycast",
     "update": "fsmi.mapping",
+    "update_3d": "fsmi.mapping3d",
 }
 
 __all__ = [
     "MEASURES",
+    "DepthCamera",
     "Explorer",
     "OccupancyGrid",
     "Plan",
     "RangeSensor",
+    "SpinningLidar",
     "VoxelMap",
     "beam_mi",
+    "cast_runs",
     "expected_ranges",
     "load_map",
     "load_octomap",
     "mi_map",
     "monte_carlo_mi",
     "path_mi",
+    "path_mi_3d",
     "run_lengths",
     "runs_mi",
     "save_map",
     "save_octomap",
     "scan_mi",
+    "scan_mi_3d",
     "simulate_ranges",
+    "simulate_ranges_3d",
     "traverse",
     "traverse_3d",
     "update",
+    "update_3d",
 ]
 
 

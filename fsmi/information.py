@@ -37,7 +37,8 @@ from fsmi.grid import OccupancyGrid
 from fsmi.measures.gain import gain_tables
 from fsmi.measures.noise import SIGMAS
 from fsmi.raycast import grid_poses
-from fsmi.sensor import RangeSensor
+from fsmi.sensor import BeamModel, RangeSensor, planar
+from fsmi.voxels import VoxelMap
 
 Array = npt.NDArray[np.float64]
 
@@ -93,7 +94,7 @@ def _view(grid: OccupancyGrid, poses: Array, sensor: RangeSensor, measure: str) 
     return _View(moved, sensor.angles(), length, shape, table)
 
 
-def stopping_rest(sensor: RangeSensor, measure: str, cells: int, window: int) -> float:
+def stopping_rest(sensor: BeamModel, measure: str, cells: int, window: int) -> float:
     """K of the stopping rule [nat], proved at the top of the module.
 
     `cells` is the largest number of cells of a ray, `window` the noise's half width.
@@ -232,7 +233,7 @@ def _unit(base: float) -> float:
     return math.log(base)
 
 
-def _check_measure(measure: str, sensor: RangeSensor, *, joint: bool) -> None:
+def _check_measure(measure: str, sensor: BeamModel, *, joint: bool) -> None:
     noisy = not joint and sensor.sigma > 0.0
     allowed = NOISY_MEASURES if noisy else JOINT_MEASURES
     if measure not in allowed:
@@ -244,10 +245,20 @@ def _check_measure(measure: str, sensor: RangeSensor, *, joint: bool) -> None:
         )
 
 
+def checked_options(
+    measure: str, sensor: BeamModel, base: float, tol: float, *, joint: bool
+) -> tuple[float, float]:
+    """Nats in one unit of `base`, and `tol` [bit] in nats; ValueError for what is not allowed."""
+    _check_measure(measure, sensor, joint=joint)
+    if not (math.isfinite(tol) and tol >= 0.0):
+        raise ValueError(f"tol is {tol}; need a finite number of bits of at least 0")
+    return _unit(base), tol * math.log(2.0)
+
+
 def scan_mi(
-    grid: OccupancyGrid,
+    grid: OccupancyGrid | VoxelMap,
     poses: npt.ArrayLike,
-    sensor: RangeSensor,
+    sensor: BeamModel,
     *,
     measure: str = "approx_fsmi",
     joint: bool = False,
@@ -258,12 +269,14 @@ def scan_mi(
 
     Parameters
     ----------
-    grid : OccupancyGrid
-        The map; cells are independent.
+    grid : OccupancyGrid or VoxelMap
+        The map; cells are independent. For a VoxelMap see `fsmi.information3d.scan_mi_3d`, which
+        takes `prior`, the occupancy of unknown voxels, too.
     poses : array (P, 3)
-        x [m], y [m], theta [rad] in the map frame, inside the map.
+        x [m], y [m], theta [rad] in the map frame, inside the map. In a VoxelMap (P, 4): x, y, z,
+        yaw, or (P, 7): x, y, z and a quaternion (x, y, z, w).
     sensor : RangeSensor
-        Beams, range, noise and inverse sensor model.
+        Beams, range, noise and inverse sensor model; a `SpinningLidar` or `DepthCamera` in 3-D.
     measure : str
         What a beam's information is. Without noise all but `shannon` are the same.
     joint : bool
@@ -280,10 +293,12 @@ def scan_mi(
     -------
     array (P,)
     """
-    _check_measure(measure, sensor, joint=joint)
-    if not (math.isfinite(tol) and tol >= 0.0):
-        raise ValueError(f"tol is {tol}; need a finite number of bits of at least 0")
-    unit, nats = _unit(base), tol * math.log(2.0)
+    if isinstance(grid, VoxelMap):
+        from fsmi.information3d import scan_mi_3d  # above this module: it is built on it
+
+        return scan_mi_3d(grid, poses, sensor, measure=measure, joint=joint, base=base, tol=tol)
+    sensor = planar(sensor)
+    unit, nats = checked_options(measure, sensor, base, tol, joint=joint)
     checked = grid_poses(grid, poses)
     if joint:
         sums, _ = joint_sums_bounded(grid, checked, sensor, measure, nats, path=False)
@@ -293,9 +308,9 @@ def scan_mi(
 
 
 def path_mi(
-    grid: OccupancyGrid,
+    grid: OccupancyGrid | VoxelMap,
     poses: npt.ArrayLike,
-    sensor: RangeSensor,
+    sensor: BeamModel,
     *,
     measure: str = "approx_fsmi",
     base: float = 2,
@@ -307,9 +322,11 @@ def path_mi(
     over the poses is a lower bound on the noise-free information of all scans together.
     Parameters as for `scan_mi`.
     """
-    _check_measure(measure, sensor, joint=True)
-    if not (math.isfinite(tol) and tol >= 0.0):
-        raise ValueError(f"tol is {tol}; need a finite number of bits of at least 0")
-    nats = tol * math.log(2.0)
+    if isinstance(grid, VoxelMap):
+        from fsmi.information3d import path_mi_3d  # above this module: it is built on it
+
+        return path_mi_3d(grid, poses, sensor, measure=measure, base=base, tol=tol)
+    sensor = planar(sensor)
+    unit, nats = checked_options(measure, sensor, base, tol, joint=True)
     sums, _ = joint_sums_bounded(grid, grid_poses(grid, poses), sensor, measure, nats, path=True)
-    return sums / _unit(base)
+    return sums / unit

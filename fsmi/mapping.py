@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,8 @@ import numpy.typing as npt
 from fsmi._jit import kernel
 from fsmi.grid import OccupancyGrid
 from fsmi.raycast import grid_poses, trace
-from fsmi.sensor import RangeSensor
+from fsmi.sensor import BeamModel, RangeSensor, planar
+from fsmi.voxels import VoxelMap
 
 # A return within this many cells of a cell's far edge belongs to the next cell: walls that lie
 # exactly on cell edges must not flicker between two cells with the last bit of a range.
@@ -98,15 +100,39 @@ def _checked_scan(
     return readings, directions
 
 
+@overload
 def update(
     grid: OccupancyGrid,
     pose: npt.ArrayLike,
     ranges: npt.ArrayLike,
-    sensor: RangeSensor,
+    sensor: BeamModel,
+    angles: npt.ArrayLike | None = None,
+    *,
+    limits: tuple[float, float] = ...,
+) -> OccupancyGrid: ...
+
+
+@overload
+def update(
+    grid: VoxelMap,
+    pose: npt.ArrayLike,
+    ranges: npt.ArrayLike,
+    sensor: BeamModel,
+    angles: npt.ArrayLike | None = None,
+    *,
+    limits: tuple[float, float] = ...,
+) -> VoxelMap: ...
+
+
+def update(
+    grid: OccupancyGrid | VoxelMap,
+    pose: npt.ArrayLike,
+    ranges: npt.ArrayLike,
+    sensor: BeamModel,
     angles: npt.ArrayLike | None = None,
     *,
     limits: tuple[float, float] = (0.03, 0.97),
-) -> OccupancyGrid:
+) -> OccupancyGrid | VoxelMap:
     """The map after one scan: odds times `delta_occ` where it hit, `delta_emp` where it passed.
 
     Every cell is updated at most once a scan; a cell that one beam hits and another crosses
@@ -114,9 +140,10 @@ def update(
 
     Parameters
     ----------
-    grid : OccupancyGrid
+    grid : OccupancyGrid or VoxelMap
+        For a VoxelMap, 3-D scans and depth images see `fsmi.mapping3d.update_3d`.
     pose : (x, y, theta)
-        Of the sensor in the map frame [m, m, rad].
+        Of the sensor in the map frame [m, m, rad]; (x, y, z, yaw) in a VoxelMap.
     ranges : array (n_beams,)
         [m]. inf or beyond ``max_range``: no return, clears up to ``max_range``; nan, -inf and 0:
         no valid reading, skipped (REP-117).
@@ -134,6 +161,13 @@ def update(
     ValueError
         If the pose lies outside the map, a range is negative, or lengths do not match.
     """
+    if isinstance(grid, VoxelMap):
+        from fsmi.mapping3d import update_3d  # above this module: it shares its EDGE
+
+        if angles is not None:
+            raise TypeError("angles are for 2-D maps; update_3d takes directions (n, 3)")
+        return update_3d(grid, pose, ranges, sensor, limits=limits, edge=EDGE)
+    sensor = planar(sensor)
     if np.shape(pose) != (3,):
         raise ValueError(f"pose has shape {np.shape(pose)}; need (3,): x [m], y [m], theta [rad]")
     u, v, heading = grid_poses(grid, pose)[0]

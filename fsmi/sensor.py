@@ -4,10 +4,46 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 import numpy.typing as npt
+
+
+class BeamModel(Protocol):
+    """What every range sensor has, planar or not; `RangeSensor` explains the fields."""
+
+    @property
+    def n_beams(self) -> int:
+        """Beams in one scan."""
+        ...
+
+    @property
+    def max_range(self) -> float:
+        """Largest range measured [m]."""
+        ...
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of the range noise [m]."""
+        ...
+
+    @property
+    def delta_occ(self) -> float:
+        """Factor on the odds of a cell that is hit."""
+        ...
+
+    @property
+    def delta_emp(self) -> float:
+        """Factor on the odds of a cell that is passed."""
+        ...
+
+    @property
+    def count_no_hit(self) -> bool:
+        """Whether no return is an outcome that informs."""
+        ...
+
+    def __hash__(self) -> int: ...
 
 
 @final
@@ -63,6 +99,13 @@ class RangeSensor:
         return np.asarray(
             np.linspace(-0.5 * self.fov, 0.5 * self.fov, self.n_beams), dtype=np.float64
         )
+
+
+def planar(sensor: BeamModel) -> RangeSensor:
+    """`sensor` itself; TypeError if it is no `RangeSensor`, which a 2-D map needs."""
+    if not isinstance(sensor, RangeSensor):
+        raise TypeError(f"sensor is a {type(sensor).__name__}; a 2-D map needs a RangeSensor")
+    return sensor
 
 
 def check_noise(sigma: float) -> None:

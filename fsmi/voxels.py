@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Self, final
 
@@ -17,44 +18,20 @@ import numpy as np
 import numpy.typing as npt
 
 from fsmi import _octree as octree
+from fsmi._lattice import (
+    HALF,
+    UNKNOWN_BITS,
+    Box,
+    aligned_key,
+    checked_box,
+    checked_resolution,
+    encode,
+    log_limits,
+)
 from fsmi.grid import OccupancyGrid, binary_entropy
 
-HALF = octree.SIDE // 2  # key of the voxel whose low corner is the origin of the map frame
-UNKNOWN_BITS = np.float32(np.nan)
+CACHED = 16  # tables kept by a map
 Array = npt.NDArray[np.float64]
-Box = tuple[tuple[int, int, int], tuple[int, int, int]]
-
-
-def checked_resolution(resolution: float) -> float:
-    """`resolution` as a float; ValueError unless it is a positive number of metres."""
-    value = float(resolution)
-    # 1e-100..1e100: coordinates of the whole tree and their inverses stay finite
-    if not 1e-100 < value < 1e100:
-        raise ValueError(f"resolution is {resolution}; need a positive number of metres a voxel")
-    return value
-
-
-def checked_box(low: npt.ArrayLike, high: npt.ArrayLike) -> Box:
-    """Keys of the first voxel and of one past the last; ValueError if empty or outside the tree."""
-    a, b = (tuple(int(v) for v in np.asarray(side).ravel()) for side in (low, high))
-    if len(a) != 3 or len(b) != 3 or not all(p < q for p, q in zip(a, b, strict=True)):
-        raise ValueError(f"the box from voxel {a} to {b} holds no voxel")
-    if min(a) < 0 or max(b) > octree.SIDE:
-        raise ValueError(
-            f"the box from voxel {a} to {b} leaves the tree, which reaches {HALF} voxels from the"
-            " origin of the map frame each way; use a coarser resolution or move the map"
-        )
-    return (a[0], a[1], a[2]), (b[0], b[1], b[2])
-
-
-def encode(log_odds: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], octree.Codes]:
-    """The distinct values of an array, NaN (unknown) first, and the code of each element."""
-    flat = np.ascontiguousarray(log_odds).ravel() + np.float32(0.0)  # -0.0 becomes 0.0
-    flat[np.isnan(flat)] = UNKNOWN_BITS
-    codes = np.empty(flat.size + 1, dtype=np.int32)
-    bits = np.concatenate((np.array([UNKNOWN_BITS]), flat)).view(np.int32)
-    found = octree.intern(bits, codes)
-    return found.view(np.float32), codes[1:] - np.int32(1)
 
 
 @final
@@ -125,7 +102,7 @@ class VoxelMap:
         self.blocks = self.tree.view()
         self.blocks.flags.writeable = False
         self.values.flags.writeable = False
-        self._cache: dict[Any, Any] = {}
+        self._cache: dict[Hashable, Any] = {}
 
     @classmethod
     def unknown(cls, bounds: tuple[float, ...], resolution: float) -> Self:
@@ -163,7 +140,7 @@ class VoxelMap:
         if not (p.min() >= 0.0 and p.max() <= 1.0):
             bad = p[~((p >= 0.0) & (p <= 1.0))].flat[0]
             raise ValueError(f"occupancy holds {bad}; probabilities must lie in [0, 1]")
-        low = _aligned(origin, checked_resolution(resolution))
+        low = aligned_key(origin, checked_resolution(resolution))
         high = low + p.shape[::-1]
         checked_box(low, high)
         with np.errstate(divide="ignore"):
@@ -199,15 +176,16 @@ class VoxelMap:
 
         ValueError if nothing is known.
         """
-        if "box" not in self._cache:
-            if self.n_leaves == 0:
-                raise ValueError("the map holds no known voxel")
-            low, high = np.empty(3, dtype=np.int64), np.empty(3, dtype=np.int64)
-            keys, levels, _ = self._list()
-            octree.extent(keys, levels, low, high)
-            self._cache["box"] = checked_box(low, high)
-        box: Box = self._cache["box"]
+        box: Box = self.cached("box", self._known_box)
         return box
+
+    def _known_box(self) -> Box:
+        if self.n_leaves == 0:
+            raise ValueError("the map holds no known voxel")
+        low, high = np.empty(3, dtype=np.int64), np.empty(3, dtype=np.int64)
+        keys, levels, _ = self._list()
+        octree.extent(keys, levels, low, high)
+        return checked_box(low, high)
 
     def cropped(self, low: npt.ArrayLike, high: npt.ArrayLike) -> Self:
         """The same tree with another box, which must hold everything known."""
@@ -218,7 +196,9 @@ class VoxelMap:
                 raise ValueError(
                     f"the box {box} leaves out known voxels; they span {first}..{last}"
                 )
-        return type(self)(self.tree, self.values, self.resolution, *box)
+        same_tree = copy.copy(self)
+        same_tree.low, same_tree.high = box
+        return same_tree
 
     def probabilities(self, prior: float = 0.5) -> Array:
         """Occupancy probability of each code, (K,); unknown voxels have `prior`."""
@@ -284,7 +264,7 @@ class VoxelMap:
         xyz: npt.ArrayLike,
         log_odds: npt.ArrayLike,
         *,
-        limits: tuple[float, float] = (0.001, 0.999),
+        limits: tuple[float, float] = (0.03, 0.97),
     ) -> Self:
         """The map with `log_odds` [nat] added to the voxels that hold the points (n, 3) [m].
 
@@ -296,7 +276,7 @@ class VoxelMap:
         if not np.isfinite(added).all():
             raise ValueError("log_odds hold a value that is not finite; need numbers [nat]")
         low, high = log_limits(limits)
-        self._require_inside(points)
+        self.require_inside(points)
         keys, inverse = np.unique(self.world_to_key(points), axis=0, return_inverse=True)
         total = np.bincount(inverse.ravel(), weights=added, minlength=len(keys))
         old = np.nan_to_num(self.values[self._codes_of(keys)].astype(np.float64), nan=0.0)
@@ -321,6 +301,14 @@ class VoxelMap:
         blocks = octree.recode(self.tree, codes)
         return type(self)(blocks, distinct, self.resolution, self.low, self.high)
 
+    def cached(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What `make` returns, made once for each key: tables that depend on the map alone."""
+        if key not in self._cache:
+            if len(self._cache) >= CACHED:
+                self._cache.clear()
+            self._cache[key] = make()
+        return self._cache[key]
+
     def _list(
         self,
     ) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
@@ -330,7 +318,8 @@ class VoxelMap:
         octree.list_leaves(self.tree, keys, levels, codes)
         return keys, levels, codes
 
-    def _require_inside(self, points: Array) -> None:
+    def require_inside(self, points: Array) -> None:
+        """Raise ValueError unless all points (..., 3) [m] lie in the box."""
         if points.shape[-1:] != (3,):
             raise ValueError(f"points have shape {points.shape}; need (..., 3): x, y, z [m]")
         inside = self.contains(points)
@@ -348,7 +337,7 @@ class VoxelMap:
 
     def _codes_at(self, xyz: npt.ArrayLike) -> npt.NDArray[np.int32]:
         points = np.asarray(xyz, dtype=np.float64)
-        self._require_inside(points)
+        self.require_inside(points)
         keys = self.world_to_key(points)
         return self._codes_of(keys.reshape(-1, 3)).reshape(keys.shape[:-1])
 
@@ -358,28 +347,3 @@ class VoxelMap:
             f"VoxelMap({w} x {h} x {d} voxels of {self.resolution:g} m, {self.n_leaves} leaves,"
             f" {self.nbytes} bytes)"
         )
-
-
-def log_limits(limits: tuple[float, float]) -> tuple[float, float]:
-    """Log-odds [nat] of the two probabilities 0 < low < 0.5 < high < 1."""
-    low, high = limits
-    if not 0.0 < low < 0.5 < high < 1.0:
-        raise ValueError(f"limits are {limits}; need 0 < low < 0.5 < high < 1")
-    return math.log(low / (1.0 - low)), math.log(high / (1.0 - high))
-
-
-def _aligned(origin: tuple[float, ...], resolution: float) -> npt.NDArray[np.int64]:
-    """Key of the voxel whose low corner is `origin`, which must be a corner of the lattice."""
-    corner = np.asarray(origin, dtype=np.float64)
-    if corner.shape != (3,) or not np.isfinite(corner).all():
-        raise ValueError(f"origin is {origin}; need three finite numbers (x, y, z) [m]")
-    scaled = corner / resolution
-    if not (np.abs(scaled - np.rint(scaled)) < 1e-6).all():
-        nearest = tuple((np.rint(scaled) * resolution).tolist())
-        raise ValueError(
-            f"origin {tuple(corner.tolist())} is not a multiple of the resolution {resolution:g};"
-            f" the nearest that is: {nearest}"
-        )
-    if not (np.abs(scaled) <= HALF).all():
-        raise ValueError(f"origin {tuple(corner.tolist())} lies {HALF} voxels or more from (0,0,0)")
-    return np.asarray(np.rint(scaled).astype(np.int64) + HALF)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from typing import Any
 
@@ -94,3 +95,70 @@ def random_dense(
     for axis in range(3):
         p = np.repeat(p, block, axis=axis)
     return np.asarray(p[: shape[0], : shape[1], : shape[2]], dtype=np.float32)
+
+
+def beam_cells(
+    dense: npt.NDArray[np.float64], start: npt.ArrayLike, ray: npt.ArrayLike, length: float
+) -> tuple[list[tuple[int, int, int]], list[float]]:
+    """Cells (k, i, j) and boundary distances of a ray in a dense array (z, y, x), by sorting.
+
+    All boundary crossings are listed, sorted, and those closer than 1e-9 merged; a cell is where
+    the middle between two crossings lies. `start` is (x, y, z) in cells.
+    """
+    p = np.asarray(start, dtype=float)
+    d = np.asarray(ray, dtype=float) / np.linalg.norm(ray)
+    d[np.abs(d) < 1e-12] = 0.0
+    sizes = np.array(dense.shape[::-1])
+    crossings = [0.0]
+    for a in range(3):
+        if d[a] != 0.0:
+            planes = (np.arange(sizes[a] + 1) - p[a]) / d[a]
+            crossings += [float(t) for t in planes if 1e-9 < t < length - 1e-9]
+    crossings = sorted(crossings)
+    edges = [crossings[0]]
+    for t in crossings[1:]:
+        if t > edges[-1] + 1e-9:
+            edges.append(t)
+    edges.append(min(length, edges[-1] + 2.0))  # a chord is at most sqrt(3)
+    cells: list[tuple[int, int, int]] = []
+    for near, far in itertools.pairwise(edges):
+        j, i, k = np.floor(p + 0.5 * (near + far) * d).astype(int)
+        if not (0 <= j < sizes[0] and 0 <= i < sizes[1] and 0 <= k < sizes[2]):
+            break
+        cells.append((int(k), int(i), int(j)))
+    return cells, edges[: len(cells) + 1]
+
+
+def joint_gain(
+    beams: list[list[tuple[int, int, int]]],
+    dense: npt.NDArray[np.float64],
+    gains: Any,
+    count_no_hit: bool,
+    best: dict[tuple[tuple[int, int, int], bool], float] | None = None,
+) -> float:
+    """Information with each voxel counted once at its best reach, with dictionaries.
+
+    `gains(o)` is the gain of a hit and of a miss; `best` is kept over the poses of a path.
+    """
+    best = {} if best is None else best
+    total = 0.0
+    for cells in beams:
+        reach = [1.0]
+        for cell in cells:
+            reach.append(reach[-1] * (1.0 - dense[cell]))
+        for m, cell in enumerate(cells):
+            o = float(dense[cell])
+            f_occ, f_emp = gains(o)
+            reported = 1.0
+            if not count_no_hit:  # something behind is hit, given that the beam gets through
+                behind = 1.0
+                for other in cells[m + 1 :]:
+                    behind *= 1.0 - dense[other]
+                reported = 1.0 - behind
+            for occupied, value in ((True, reach[m]), (False, reach[m] * reported)):
+                old = best.get((cell, occupied), 0.0)
+                if value > old:
+                    weight = o * f_occ if occupied else (1.0 - o) * f_emp
+                    total += (value - old) * weight
+                    best[cell, occupied] = value
+    return total

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fsmi import _octree as octree
+from fsmi._lattice import checked_resolution, encode
 from fsmi.io import _octree_stream as stream
-from fsmi.voxels import VoxelMap, checked_resolution, encode
+from fsmi.voxels import VoxelMap
 
 BINARY_MAGIC = b"# Octomap OcTree binary file"
 FULL_MAGIC = b"# Octomap OcTree file"
