@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 
 import numpy as np
@@ -32,7 +33,7 @@ def cells_on_ray(
             cuts |= {(k - position) / slope for k in range(size + 1)}
     ts = sorted(t for t in cuts if 0.0 <= t <= reach)
     cells: list[tuple[int, int]] = []
-    for a, b in zip(ts[:-1], ts[1:], strict=True):
+    for a, b in itertools.pairwise(ts):
         if b - a < 1e-9:
             continue
         m = 0.5 * (a + b)

@@ -45,7 +45,9 @@ def test_axis_beams_hit_walls_head_on_and_at_corners() -> None:
 def test_noise_has_the_stated_spread_and_spares_no_returns() -> None:
     sensor = RangeSensor(n_beams=4000, max_range=2.0, sigma=0.05)
     exact = ranges_in(ROOM.segments(), (3.0, 2.0, 0.0), RangeSensor(n_beams=4000, max_range=2.0))
-    one, two, other = (ranges_in(ROOM.segments(), (3.0, 2.0, 0.0), sensor, rng=k) for k in (1, 1, 2))
+    one, two, other = (
+        ranges_in(ROOM.segments(), (3.0, 2.0, 0.0), sensor, rng=k) for k in (1, 1, 2)
+    )
     np.testing.assert_array_equal(one, two)
     assert (one != other).any()
     np.testing.assert_array_equal(np.isinf(one), np.isinf(exact))

@@ -107,7 +107,7 @@ def test_a_map_becomes_a_world_of_the_same_cells() -> None:
     world = World.from_grid(grid)
     np.testing.assert_array_equal(world.truth(0.5).occupancy > 0, cells != 0)
     assert world.bounds == (-3.0, 2.0, 12.0, 12.0)
-    with pytest.raises(ValueError, match="turned by 0.5 rad"):
+    with pytest.raises(ValueError, match=r"turned by 0\.5 rad"):
         World.from_grid(OccupancyGrid(cells, 0.5, (0.0, 0.0, 0.5)))
 
 
@@ -184,7 +184,7 @@ def test_broken_worlds_are_named(tmp_path: Path, change: object, words: str) -> 
 def test_files_that_are_not_json_are_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.geojson"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="broken.geojson"):
+    with pytest.raises(ValueError, match=r"broken\.geojson"):
         load_world(path)
 
 

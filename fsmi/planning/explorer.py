@@ -154,13 +154,19 @@ class Explorer:
         room = traversable(known, self.robot_radius)
         field = distance_field(known, room, here, robot_radius=self.robot_radius)
         if not (room.open & np.isfinite(field.distance)).any():
-            return self._end("stuck", self._why_stuck(bool(known.free[i, j])))
+            return self._look_here(known, here)
         return self._choose(known, room, field)
 
-    def _why_stuck(self, scanned: bool) -> str:
-        if not scanned:
-            return "nothing is known about the place of the robot; update the map with a scan first"
-        return f"a robot of radius {self.robot_radius:g} m fits nowhere near"
+    def _look_here(self, known: Knowledge, here: Pose) -> Plan:
+        """The plan of a robot that knows of no place to go to: a scan, unless it does not help."""
+        pose = np.array([here])
+        bits = float(GAINS[self.gain](known, pose, self.sensor)[0])
+        if bits < self.worthwhile(known) or self._idle >= 3:
+            fits = f"a robot of radius {self.robot_radius:g} m fits nowhere near"
+            return self._end("stuck", f"{fits}, as far as the map tells")
+        reason = f"too little is known to move; a scan here promises {bits:.1f} bit"
+        self._goal = None
+        return Plan("go", pose, here, bits, 0.0, (), reason, self.strategy)
 
     def _remember(self, pose: Pose, known: Knowledge) -> None:
         """Count distance and plans; give up a goal that brought neither movement nor news."""
@@ -192,7 +198,7 @@ class Explorer:
         points = find_viewpoints(known, room, field, frontiers, max_range=self.sensor.max_range)
         candidates = self._candidates(known, field, points)
         least = self.worthwhile(known)
-        open_ones = [c for c in candidates if c.information >= least and math.isfinite(c.utility)]
+        open_ones = [c for c in candidates if c.information >= least]
         places = np.array([c.pose[:2] for c in open_ones]).reshape(-1, 2)
         allowed = ~self._blacklist.blocks(places, self._plans)
         if len(open_ones) and not allowed.any() and self._blacklist.release(self._plans):

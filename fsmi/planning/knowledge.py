@@ -40,16 +40,16 @@ class Knowledge:
     free, occupied, unknown : bool arrays (H, W)
         Occupancy at most `free_below`; at least `occupied_above`; everything in between.
     open : bool array (H, W)
-        Unknown cells that are worth a look: neither solid nor specks.
+        Unknown cells that are worth a look: all but the solid ones.
     solid : bool array (H, W)
         Where a beam is expected to end: the occupied cells with gaps of up to two cells closed,
-        and the unknown specks beside them. Beams that graze a wall clear some cells of its
-        surface; through such a gap a planner would look for ever at the inside of the wall.
+        and the unknown cells beside them that lie in no 3 x 3 block of unknown cells. Beams that
+        graze a wall clear some cells of its surface; through such a gap a planner would look for
+        ever at the inside of the wall.
     belief : OccupancyGrid
         What the planner expects a scan to meet: 0 where free, 1 where solid, the prior where
-        nothing was ever measured, a blend of prior and evidence in between, and 0 in specks:
-        unknown cells that lie in no 3 x 3 block of unknown cells. Known cells and specks carry no
-        information, so that a view is valued by what it adds to the map and not by staring at
+        nothing was ever measured, and a blend of prior and evidence in between. Known cells carry
+        no information, so that a view is valued by what it adds to the map and not by staring at
         walls that are known well enough.
     prior : float
         Of a cell without evidence.
@@ -99,8 +99,9 @@ def classify(
     solid = _closed(occupied)
     if opaque is not None:
         solid |= opaque
-    open_ones = _opened(unknown & ~solid)
-    solid |= unknown & ~open_ones & grown(solid)
+    rest = unknown & ~solid
+    solid |= rest & ~_opened(rest) & grown(solid)
+    open_ones = unknown & ~solid
     belief = np.where(solid, np.float32(1.0), np.float32(0.0))
     untouched = open_ones & (p == 0.5)
     belief[untouched] = chosen

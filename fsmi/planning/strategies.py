@@ -16,6 +16,7 @@ Array = npt.NDArray[np.float64]
 SETTLE = 1.0
 # explore_lite's default weights of distance and of frontier size (both in metres here).
 POTENTIAL_SCALE, GAIN_SCALE = 3.0, 1.0
+LAST = 1e9  # more than any path or frontier measures
 
 
 @final
@@ -40,15 +41,20 @@ class Views:
         return f"Views({len(self.cost)})"
 
 
+def _frontiers_first(score: Array, views: Views) -> Array:
+    """`score`, with the viewpoints of the lattice behind all those of a frontier."""
+    return score - np.where(views.frontier > 0.0, 0.0, LAST)
+
+
 def nearest(views: Views) -> Array:
     """The shortest path to a frontier."""
-    return np.where(views.frontier > 0.0, -views.cost, -np.inf)
+    return _frontiers_first(-views.cost, views)
 
 
 def explore_lite(views: Views) -> Array:
     """The cost of explore_lite, negated: near and long frontiers."""
     score = GAIN_SCALE * views.frontier - POTENTIAL_SCALE * views.cost
-    return np.where(views.frontier > 0.0, score, -np.inf)
+    return _frontiers_first(score, views)
 
 
 def count_rate(views: Views) -> Array:

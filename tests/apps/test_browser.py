@@ -145,3 +145,32 @@ def test_dark_theme(enter: Open) -> None:
         )
         assert ground == "rgb(16, 23, 30)"
         no_failure(browser)
+
+
+def test_the_heat_flow_moves(enter: Open) -> None:
+    with enter() as browser:
+        browser.open("?chapter=Heat+flow&heat_play=true")
+        dot = browser.page.locator(".drawing circle")
+        seen = set()
+        for _ in range(4):
+            seen.add(dot.get_attribute("cx"))
+            browser.page.wait_for_timeout(400)
+        assert len(seen) > 2
+        no_failure(browser)
+
+
+def test_a_cell_of_the_table_is_edited(enter: Open) -> None:
+    with enter() as browser:
+        browser.open("")
+        grid = browser.page.locator("[data-testid=stDataFrame]").first
+        box = grid.bounding_box()
+        assert box is not None
+        # The cell y2 of x1: headers and index take the first row and column.
+        browser.page.mouse.dblclick(box["x"] + 0.8 * box["width"], box["y"] + 55)
+        browser.page.keyboard.press("Control+A")
+        browser.page.keyboard.type("0.4")
+        browser.page.keyboard.press("Enter")
+        browser.ready()
+        text = browser.page.get_by_role("textbox", name="The same table as text").input_value()
+        assert text == "0.4 0.4; 0.1 0.4"
+        no_failure(browser)
