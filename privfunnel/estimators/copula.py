@@ -86,11 +86,15 @@ def _uniform(points: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _entropy_terms(uniform: FloatArray, k: int) -> FloatArray:
-    # Kozachenko & Leonenko, with the part of each cube that lies inside the unit cube as its
-    # volume: no bias at the faces, and none at all for independent columns.
+    # Kozachenko & Leonenko, with two corrections without which independent columns read below 0.
+    # Only the part of a cube inside the unit cube counts. And no two rows share a rank, so that
+    # close to a row there are fewer others than the volume says: half a rank along each column
+    # (between none and the whole one, by simulation).
+    n = len(uniform)
     radius = nearest(uniform, k)[0][:, [-1]]
     widths = np.minimum(uniform + radius, 1.0) - np.maximum(uniform - radius, 0.0)
-    return np.asarray(digamma(len(uniform)) - digamma(k) + np.log(widths).sum(axis=1))
+    others = (n * widths - 0.5) / (n - 0.5)
+    return np.asarray(digamma(n) - digamma(k) + np.log(others).sum(axis=1))
 
 
 def _copula_terms(x: FloatArray, y: FloatArray, k: int) -> FloatArray:

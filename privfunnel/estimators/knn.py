@@ -16,7 +16,7 @@ from privfunnel.entropy import FloatArray, check_base
 from privfunnel.estimate import Estimate, Progress
 from privfunnel.estimators import knn_terms
 from privfunnel.estimators.determined import determined
-from privfunnel.estimators.from_terms import Array, estimate_from_terms, neighbours
+from privfunnel.estimators.from_terms import Array, doubt, estimate_from_terms, neighbours
 from privfunnel.estimators.knn_terms import Terms
 from privfunnel.estimators.scores import scaled
 from privfunnel.variables import Variable, as_variable
@@ -105,6 +105,7 @@ def ross_mi(
         rng=rng,
         progress=progress,
         n_permutations=n_permutations,
+        shared=doubt(codes),
         alone=alone,
     )
 
@@ -125,6 +126,7 @@ def mixed_mi(
     Nominal columns enter as indicators. With scale="normal" only continuous columns are ranked.
     """
     sides = [_mixture(side, scale, rng) for side in (x, y)]
+    codes = [side.codes for side in (x, y) if side.kind == "discrete"]
     return estimate_from_terms(
         knn_terms.mixed,
         sides,
@@ -134,6 +136,7 @@ def mixed_mi(
         rng=rng,
         progress=progress,
         n_permutations=n_permutations,
+        shared=doubt(codes[0]) if codes else None,
     )
 
 
