@@ -70,6 +70,11 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             "privfunnel.estimators.copula:copula_entropy_mi",
             "minus the copula entropy, by nearest neighbours among ranks",
         ),
+        "elliptical": Method(
+            "privfunnel.estimators.elliptical:elliptical_mi",
+            "held-out lower bound by the best Gaussian or Student copula",
+            "any",
+        ),
         "classifier": _classifier(
             ("boosted trees", "logistic"), "held-out lower bound: the better of trees and logistic"
         ),
