@@ -378,3 +378,24 @@ def frontier(
         .encode(x=x, y=y, tooltip=["what:N", alt.Tooltip("y:Q", format=".3f")])
     )
     return alt.layer(line, up, across, dots, names, star).properties(height=height)
+
+
+def first_hits(occupancy: npt.ArrayLike, ends: npt.ArrayLike) -> alt.LayerChart:
+    """A beam: occupancy of its cells (grey), and where it ends, "no return" last (blue)."""
+    o, p = np.ravel(occupancy), np.ravel(ends)
+    names = [str(k + 1) for k in range(len(o))] + ["no return"]
+    frame = pd.DataFrame({"cell": names, "occupied": [*o, 0.0], "ends": p})
+    x = alt.X("cell:N", sort=names, title="cell", axis=alt.Axis(labelAngle=0))
+    tips = [
+        "cell:N",
+        alt.Tooltip("occupied:Q", format=".3f"),
+        alt.Tooltip("ends:Q", title="beam ends here", format=".4f"),
+    ]
+    base = alt.Chart(frame).encode(x=x, tooltip=tips)
+    walls = base.mark_bar(color=GREY, opacity=0.35).encode(
+        y=alt.Y("occupied:Q", title="probability", scale=alt.Scale(domain=[0, 1]))
+    )
+    hits = base.mark_bar(color=BLUE, width={"band": 0.45}).encode(y="ends:Q")
+    return alt.layer(walls, hits).properties(
+        height=300, title="occupied (grey), beam ends here (blue)"
+    )

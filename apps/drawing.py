@@ -20,6 +20,7 @@ CSS = """
 
 # `place` is where the drawing was clicked, in the units of its viewBox; `move` an arrow key.
 JS = """
+const FRAME = 150 // milliseconds between two pictures of a drawing that moves
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -33,12 +34,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
     box.innerHTML = data.svg
     box.dataset.svg = data.svg
   }
+  move(box)
   box.classList.toggle("clickable", data.clickable)
   box.onclick = null
   box.onkeydown = null
+  const stop = () => clearInterval(box.clock)
   if (!data.clickable) {
     box.removeAttribute("tabindex")
-    return
+    return stop
   }
   box.tabIndex = 0
   box.onclick = (event) => {
@@ -52,6 +55,24 @@ export default function ({ data, parentElement, setTriggerValue }) {
     event.preventDefault()
     setTriggerValue("move", STEPS[event.key])
   }
+  return stop
+}
+
+// An element may say in `data-moves` through which values its attributes run.
+function move(box) {
+  clearInterval(box.clock)
+  const parts = [...box.querySelectorAll("[data-moves]")]
+  if (!parts.length || matchMedia("(prefers-reduced-motion: reduce)").matches) return
+  const moves = parts.map((part) => JSON.parse(part.dataset.moves))
+  let now = 0
+  box.clock = setInterval(() => {
+    now += 1
+    parts.forEach((part, k) => {
+      for (const [name, values] of Object.entries(moves[k])) {
+        part.setAttribute(name, values[now % values.length])
+      }
+    })
+  }, FRAME)
 }
 """
 

@@ -15,6 +15,7 @@ st.markdown(
 
 TABS = {
     "One scan": "robot_scan",
+    "One beam": "robot_beam",
     "Whole map": "robot_surface",
     "Exploration": "robot_explore",
 }

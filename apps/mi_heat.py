@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from charts import BLUE, ORANGE, RED
+from drawing import draw
+from moving import heat_flow
 from scipy.stats import norm
 from ui import SHARED, chapter, sources
 
@@ -85,6 +87,21 @@ def animation(start: str) -> alt.HConcatChart:
     return alt.hconcat(picture, right).add_params(clock)
 
 
+@st.cache_data(max_entries=4, show_spinner=False)
+def moving(start: str) -> str:
+    """The same as a drawing that moves by itself."""
+    table, long = curve(start), densities(start)
+    bumps = {
+        name: part.pivot(index="frame", columns="x", values="y").to_numpy()[::2, ::2]
+        for name, part in long.groupby("part", sort=False)
+    }
+    x = np.unique(long["x"])[::2]
+    return heat_flow(
+        x, bumps, table["t"].to_numpy()[::2], table["bits"].to_numpy()[::2], top=0.8,
+        alt="Moving picture: the density spreads while the information falls",
+    )  # fmt: skip
+
+
 @st.fragment
 def show() -> None:
     """The chapter."""
@@ -98,10 +115,13 @@ def show() -> None:
         "Start", list(INPUTS), default="Two points", required=True, key="heat_start", **SHARED
     )
     st.markdown(INPUTS[start])
-    st.caption("Drag *time* below the chart. Orange marks where the curve bends down.")
-    st.altair_chart(
-        animation(start), key=f"heat_{start}", width="content",
-        alt="Density of the noisy variable and its information about the start, over time",
-    )  # fmt: skip
+    if st.toggle("Play", key="heat_play", help="The browser moves the picture.", **SHARED):
+        draw(moving(start), key=f"heat_moving_{start}")
+    else:
+        st.altair_chart(
+            animation(start), key=f"heat_{start}", width="content",
+            alt="Density of the noisy variable and its information about the start, over time",
+        )  # fmt: skip
+        st.caption("Drag *time* below the chart. Orange marks where the curve bends down.")
     sources("Wibisono & Jog (2018), *Convexity of mutual information along the heat flow*: convex "
             "for log-concave starts, and for any bounded start from some time on.")  # fmt: skip

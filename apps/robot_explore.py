@@ -149,10 +149,10 @@ def state(scene: Scene, one: Run, step: Step, layers: Sequence[str]) -> None:
     draw(draw_map(cells(step.grid), frame, overlays, words), key=f"explore_map_{one.strategy}")
     seen = step.coverage or 0.0
     metrics({"driven [m]": round(step.travelled, 1), "seen": f"{100 * seen:.1f} %",
-             "entropy [bit]": round(step.entropy), "collisions": step.collisions})  # fmt: skip
+             "entropy [bit]": round(step.entropy)})  # fmt: skip
     st.caption(
         f"{WORDS.get(one.strategy, one.strategy)}. Plan {step.index} ({step.plan.status}): "
-        f"{plain(step.plan.reason, 240)}"
+        f"{plain(step.plan.reason, 240)}. Collisions: {step.collisions}."
     )
     if step.plan.candidates:
         with st.expander("The candidates", icon=":material/list:"):

@@ -81,7 +81,7 @@ def test_step_and_run_to_the_end() -> None:
 
 
 def test_play_and_pause() -> None:
-    page = open_page(PAGE, view="Exploration", world="cave", cell=0.4)
+    page = open_page(PAGE, view="Exploration", world="warehouse", cell=0.15)
     page.button(key="explore_play").click().run()
     assert not page.exception
     assert page.session_state["explore_playing"]
@@ -132,3 +132,28 @@ def test_huge_map_is_refused() -> None:
     sent.upload("a.pgm", b"P5 10000 10000 255\n" + bytes(1000)).run()
     assert not page.exception
     assert "100000000" in page.error[0].value.replace("\\", "").replace(",", "")
+
+
+def test_one_beam_agrees_with_all_maps() -> None:
+    page = open_page(PAGE, view="One beam", sigma=0.1)
+    shown = values(page)
+    assert shown["all maps"] == shown["formula"] == shown["H(range)"]
+    table = page.dataframe[0].value.set_index("measure")["bit"]
+    assert table["fsmi"] == pytest.approx(table["numerical"], abs=1e-6)
+    page.get("pills")[0].set_value("unknown").run()
+    assert not page.exception
+    assert page.text_input(key="beam_cells").value.count("0.5") == 8
+
+
+@pytest.mark.parametrize(
+    ("words", "sign"), [("a b", "not a beam"), ("2", "not a beam"), ("", "not a beam")]
+)
+def test_bad_beams(words: str, sign: str) -> None:
+    page = open_page(PAGE, view="One beam", beam_cells=words)
+    assert sign in page.warning[0].value
+
+
+def test_long_beams_and_no_noise() -> None:
+    page = open_page(PAGE, view="One beam", beam_cells=" ".join(["0.1"] * 30), sigma=0.0)
+    assert "too many maps" in page.info[0].value
+    assert len(page.dataframe[0].value) >= 7
