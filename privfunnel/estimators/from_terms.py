@@ -10,7 +10,6 @@ the interval: it is small in one dimension and grows with every further one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,13 +41,13 @@ def estimate_from_terms(
     rng: np.random.Generator,
     progress: Progress | None,
     n_permutations: int = 0,
-    shared: Callable[[FloatArray], float] | None = None,
+    codes: Array | None = None,
     **details: Any,
 ) -> Estimate:
     """The Estimate [nat] of a kernel's mean term, with interval and permutation p-value.
 
     `sides` are what the kernel takes before k, each with one row per row of the sample; the first
-    of them is shuffled for the p-value. `shared` says what part of 0.7 / k applies (default 1).
+    of them is shuffled for the p-value. `codes` are those of a discrete side, if there is one.
     """
     n = len(sides[0])
     if n < 2:
@@ -56,12 +55,14 @@ def estimate_from_terms(
     k = neighbours(k, n)
     terms = kernel(*sides, k)
     raw = float(terms.mean())
-    part = 1.0 if shared is None else shared(terms)
-    variance = (float(terms.var()) + part * _SHARED / k) / n
+    variance = (float(terms.var()) + _shared_noise(terms, codes) / k) / n
     if 4 * (k + 1) <= n <= _HALVES_BELOW:
         variance = max(variance, _variance_of_halves(kernel, sides, k, rng))
     error = math.sqrt(variance)
-    half = float(stdtrit(max(1.0, n / _ROWS_PER_DEGREE), 0.5 + confidence / 2)) * error
+    quantile = float(stdtrit(max(1.0, n / _ROWS_PER_DEGREE), 0.5 + confidence / 2))
+    lower, upper = raw - quantile * error, raw + quantile * error
+    if codes is not None:
+        lower = _cautious_lower(raw, variance, n, quantile)
     null = _null(kernel, sides, k, n_permutations, rng, progress)
     p_value = None
     spread = error
@@ -75,7 +76,7 @@ def estimate_from_terms(
         method=method,
         n=n,
         standard_error=error,
-        interval=(raw - half, raw + half),
+        interval=(lower, upper),
         confidence=confidence,
         p_value=p_value,
         least_detectable=power * spread,
@@ -85,14 +86,22 @@ def estimate_from_terms(
     )
 
 
-def doubt(codes: Array) -> Callable[[FloatArray], float]:
-    """The part of the shared noise that is left when one side is discrete, as a function of terms.
-
-    Where a code is certain given the numbers, its neighbours are everybody's neighbours and their
-    distance cancels. With p the chance of the own code there, less than 1 - p is left (simulated).
-    """
+def _shared_noise(terms: FloatArray, codes: Array | None) -> float:
+    # Where a code is certain given the numbers, its neighbours are everybody's neighbours and
+    # their distance cancels. With p the chance of the own code there, 1 - p is left at most.
+    if codes is None:
+        return _SHARED
     share = np.bincount(codes)[codes] / len(codes)
-    return lambda terms: float(np.mean(1 - np.minimum(share * np.exp(terms), 1.0)))
+    return _SHARED * float(np.mean(1 - np.minimum(share * np.exp(terms), 1.0)))
+
+
+def _cautious_lower(raw: float, variance: float, n: int, quantile: float) -> float:
+    # When the numbers show the code of nearly every row, the few exceptions carry the variance
+    # and a sample that misses them looks certain. As in the interval of Agresti & Coull (1998)
+    # for a share, two rows that contradict the relation, with terms of -1, are added.
+    contradicted = (n * raw - 2.0) / (n + 2)
+    error = math.sqrt(variance + 2 * (raw + 1.0) ** 2 / (n + 2) ** 2)
+    return contradicted - quantile * error
 
 
 def neighbours(k: int, n: int) -> int:

@@ -16,7 +16,7 @@ from privfunnel.entropy import FloatArray, check_base
 from privfunnel.estimate import Estimate, Progress
 from privfunnel.estimators import knn_terms
 from privfunnel.estimators.determined import determined
-from privfunnel.estimators.from_terms import Array, doubt, estimate_from_terms, neighbours
+from privfunnel.estimators.from_terms import Array, estimate_from_terms, neighbours
 from privfunnel.estimators.knn_terms import Terms
 from privfunnel.estimators.scores import scaled
 from privfunnel.variables import Variable, as_variable
@@ -105,7 +105,7 @@ def ross_mi(
         rng=rng,
         progress=progress,
         n_permutations=n_permutations,
-        shared=doubt(codes),
+        codes=codes,
         alone=alone,
     )
 
@@ -136,7 +136,7 @@ def mixed_mi(
         rng=rng,
         progress=progress,
         n_permutations=n_permutations,
-        shared=doubt(codes[0]) if codes else None,
+        codes=codes[0] if codes else None,
     )
 
 
