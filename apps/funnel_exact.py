@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import streamlit as st
-from charts import region, table
+from charts import table
+from funnel_charts import region
 from funnel_data import Task, cached
 from ui import SHARED, metrics, plain, progress_bar, sources
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
-from charts import frontier
+from funnel_charts import frontier
 from funnel_data import Task
-from funnel_jobs import Order, Release, kept, train
+from funnel_jobs import Order, Release, dropped, kept, train
 from funnel_release import EFFORTS
 from ui import SHARED, plain, sources
+
+from privfunnel.funnels.dropping import Dropped
 
 BUDGETS = [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8]
 
@@ -18,7 +20,8 @@ def show(task: Task) -> None:
     st.markdown(
         "One release per budget. Each is read by fresh attackers on people it was not trained on, "
         "so the points have intervals, and a point may lie **below** what its budget allows. The "
-        "dashed line is what erasing entries at random would do, the diamond the table as it is."
+        "dashed line is what erasing entries at random would do, the diamond the table as it is, "
+        "squares the table without its most telling columns."
     )
     left, middle, right = st.columns([3, 2, 2], gap="medium")
     with left:
@@ -45,6 +48,9 @@ def show(task: Task) -> None:
         )  # fmt: skip
         st.button("Stop", icon=":material/stop:", key="frontier_stop",
                   help="What is finished stays; resume goes on from there.")  # fmt: skip
+    rival = st.toggle(
+        "Compare with dropping the most telling columns", True, key="frontier_dropping", **SHARED
+    )
     picture = st.empty()
     found = [kept(task)[o] for o in done]
     draw(picture, found)
@@ -60,6 +66,8 @@ def show(task: Task) -> None:
             draw(picture, found)
         st.rerun()
     if found:
+        if rival:
+            draw(picture, found, dropped(task, columns))
         listing(found)
     sources(
         "Every reading is a lower bound by the strongest of several attackers; see *What leaks*. "
@@ -67,7 +75,11 @@ def show(task: Task) -> None:
     )
 
 
-def draw(picture: st.delta_generator.DeltaGenerator, found: list[Release]) -> None:
+def draw(
+    picture: st.delta_generator.DeltaGenerator,
+    found: list[Release],
+    rivals: tuple[Dropped, ...] = (),
+) -> None:
     """The chart of what is there so far."""
     if not found:
         picture.info("Nothing trained yet. Quick takes some seconds per budget.")
@@ -81,8 +93,9 @@ def draw(picture: st.delta_generator.DeltaGenerator, found: list[Release]) -> No
     ]  # fmt: skip
     first = found[0].funnel
     raw = (sum(k.entropy for k in first.kept), first.leakage_before.value)
+    others = pd.DataFrame([{"x": d.utility, "y": d.leakage, "name": d.name} for d in rivals])
     picture.altair_chart(
-        frontier(pd.DataFrame(rows), raw), key=f"frontier_chart_{len(found)}",
+        frontier(pd.DataFrame(rows), raw, others), key=f"frontier_chart_{len(found)}_{len(rivals)}",
         alt="Leakage against utility: "
         + "; ".join(f"{r['x']:.1f} bit kept, {r['y']:.3f} bit leaked" for r in rows),
     )  # fmt: skip

@@ -19,6 +19,7 @@ from ui import progress_bar
 from privfunnel.audit.audit import audit
 from privfunnel.audit.report import AuditReport
 from privfunnel.columns import Table
+from privfunnel.funnels.dropping import Dropped, drop_columns
 
 MOST_KEPT = 12  # releases that a session remembers
 
@@ -114,6 +115,15 @@ def train(task: Task, order: Order) -> Release:
         found.pop(next(iter(found)))
     found[order] = Release(order, funnel, table)
     return found[order]
+
+
+@cached()
+def dropped(task: Task, keep: tuple[str, ...]) -> tuple[Dropped, ...]:
+    """What leaving out the most telling columns does, one after another."""
+    with progress_bar("Dropping columns") as report:
+        return drop_columns(
+            task.table.select((*keep, task.sensitive)), task.sensitive, rng=0, progress=report
+        )
 
 
 @cached()

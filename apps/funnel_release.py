@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
-from charts import intervals, kept_bars, table
+from charts import intervals, table
+from funnel_charts import kept_bars
 from funnel_data import Task
 from funnel_jobs import Order, Release, audited, frame, train
 from ui import SHARED, metrics, plain, sources
