@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from privfunnel.funnels.neural import NeuralFunnel, load_funnel
     from privfunnel.funnels.tabular import TableFunnel
     from privfunnel.leakage import max_leakage
+    from privfunnel.selection import Selection, select_features
+    from privfunnel.selector import FeatureSelector
 
 # Public name -> the module that defines it.
 _HOME = {
@@ -28,9 +30,11 @@ _HOME = {
     "AuditReport": "privfunnel.audit.report",
     "DiscreteFunnel": "privfunnel.funnels.discrete",
     "Estimate": "privfunnel.estimate",
+    "FeatureSelector": "privfunnel.selector",
     "Frontier": "privfunnel.funnels.frontier",
     "GaussianFunnel": "privfunnel.funnels.gaussian",
     "NeuralFunnel": "privfunnel.funnels.neural",
+    "Selection": "privfunnel.selection",
     "TableFunnel": "privfunnel.funnels.tabular",
     "audit": "privfunnel.audit.audit",
     "conditional_mutual_information": "privfunnel.entropy",
@@ -40,6 +44,7 @@ _HOME = {
     "load_funnel": "privfunnel.funnels.neural",
     "max_leakage": "privfunnel.leakage",
     "mutual_information": "privfunnel.entropy",
+    "select_features": "privfunnel.selection",
 }
 
 __all__ = [
@@ -47,9 +52,11 @@ __all__ = [
     "AuditReport",
     "DiscreteFunnel",
     "Estimate",
+    "FeatureSelector",
     "Frontier",
     "GaussianFunnel",
     "NeuralFunnel",
+    "Selection",
     "TableFunnel",
     "audit",
     "conditional_mutual_information",
@@ -59,6 +66,7 @@ __all__ = [
     "load_funnel",
     "max_leakage",
     "mutual_information",
+    "select_features",
 ]
 
 

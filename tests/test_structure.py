@@ -33,7 +33,7 @@ FLOORS = {
         ["files", "entropy", "leakage", "counting", "registry", "variables", "estimate"],
         ["columns", "tables", "datasets", "panel"],
         ["estimators"],
-        ["selection", "funnels"],
+        ["selection", "selector", "funnels"],
         ["audit"],
         ["cli"],
     ],
