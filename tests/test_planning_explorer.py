@@ -9,8 +9,12 @@ import pytest
 
 from fsmi import Explorer, OccupancyGrid, RangeSensor, update
 from fsmi.planning.gains import GAINS
+from fsmi.planning.knowledge import classify
+from fsmi.planning.paths import distance_field, traversable
 from fsmi.planning.plan import STATUSES
-from fsmi.planning.strategies import STRATEGIES, Views
+from fsmi.planning.sight import Sight
+from fsmi.planning.strategies import STRATEGIES
+from fsmi.planning.views import Views
 
 SENSOR = RangeSensor(n_beams=180, max_range=4.0, delta_occ=20.0, delta_emp=0.3)
 HERE = (1.0, 2.0, 0.0)
@@ -56,14 +60,24 @@ def test_every_gain_finds_the_door(gain: str) -> None:
     assert plan.goal[0] > 1.0
 
 
-def test_strategies_by_hand() -> None:
+def three_views() -> Views:
+    """Near and small, far and rich, and one of the lattice from which most is in view."""
+    grid = rooms()
+    known = classify(grid)
+    room = traversable(known, 0.2)
+    field = distance_field(known, room, HERE, robot_radius=0.2)
+    poses = np.array([[1.5, 2.0, 0.0], [2.6, 1.9, 0.0], [0.5, 3.0, 0.0]])
+    information = np.array([2.0, 50.0, 3.0])
     views = Views(
-        cost=np.array([1.0, 4.0, 2.0]),
-        information=np.array([2.0, 50.0, 3.0]),
-        visible=np.array([10.0, 20.0, 90.0]),
-        frontier=np.array([0.5, 12.0, 0.0]),
-    )
-    best = {name: int(np.argmax(rank(views))) for name, rank in STRATEGIES.items()}
+        Sight.of(known, SENSOR), field, poses, np.array([1.0, 4.0, 2.0]), information,
+        information, np.array([0.5, 12.0, 0.0]), least=1.0,
+    )  # fmt: skip
+    views.visible = np.array([10.0, 20.0, 90.0])
+    return views
+
+
+def test_strategies_by_hand() -> None:
+    best = {name: int(np.argmax(rank(three_views()))) for name, rank in STRATEGIES.items()}
     assert best["nearest"] == 0  # the third is no frontier
     assert best["explore_lite"] == 1  # 12 - 3 * 4 = 0 against 0.5 - 3 * 1 = -2.5
     assert best["count_rate"] == 2

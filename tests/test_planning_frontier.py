@@ -12,10 +12,11 @@ from fsmi import OccupancyGrid, RangeSensor, scan_mi, update
 from fsmi.grid import binary_entropy
 from fsmi.planning.blacklist import Blacklist
 from fsmi.planning.frontier import find_frontiers, find_viewpoints, frontier_mask
-from fsmi.planning.gains import GAINS, unknown_in_view, visible_unknown
+from fsmi.planning.gains import GAINS
 from fsmi.planning.knowledge import classify, grown, unknown_prior
 from fsmi.planning.memory import Memory
 from fsmi.planning.paths import distance_field, traversable
+from fsmi.planning.sight import Sight
 from tests import reference_robotics as slow
 
 SENSOR = RangeSensor(n_beams=180, max_range=4.0, delta_occ=9.0, delta_emp=0.3)
@@ -94,7 +95,7 @@ def test_gaps_in_a_wall_do_not_show_its_inside_but_doors_do() -> None:
         trial = cells.copy()
         trial[15, hole] = 0
         known = classify(OccupancyGrid(trial, 0.1))
-        bits = GAINS["joint"](known, np.array([[1.25, 0.5, 0.0]]), SENSOR)[0]
+        bits = Sight.of(known, SENSOR).information(np.array([[1.25, 0.5, 0.0]]))[0]
         assert (bits > 1.0) == leaks
 
 
@@ -161,7 +162,8 @@ def test_a_frontier_behind_a_narrow_gap_is_reported_and_not_visited() -> None:
 def test_visible_counts_every_unknown_cell_once() -> None:
     known = classify(half_known())
     pose = (2.0, 2.0, 0.4)
-    mask = unknown_in_view(known, pose, SENSOR)
+    sight = Sight.of(known, SENSOR)
+    mask = sight.mask(pose)
     seen = set()
     for angle in SENSOR.angles():
         cells = slow.cells_on_ray(known.belief, pose[0], pose[1], pose[2] + angle, 4.0)
@@ -171,27 +173,71 @@ def test_visible_counts_every_unknown_cell_once() -> None:
             if known.open[cell]:
                 seen.add(cell)
     assert {(int(i), int(j)) for i, j in np.argwhere(mask)} == seen
-    assert visible_unknown(known, np.array([pose]), SENSOR)[0] == len(seen)
+    assert sight.count(np.array([pose]))[0] == len(seen)
 
 
-def test_joint_gain_is_the_entropy_that_the_belief_can_lose() -> None:
-    known = classify(half_known())
-    poses = np.array([[2.0, 2.0, 0.0], [0.5, 0.5, 0.0]])
-    bits = GAINS["joint"](known, poses, SENSOR)
-    h = float(binary_entropy(known.prior))
-    most = visible_unknown(known, poses, SENSOR) * h
-    assert (bits <= most + 1e-9).all()
-    assert (bits > 0.4 * most).all()
-    beams = scan_mi(known.belief, poses, SENSOR, measure="approx_fsmi")
-    np.testing.assert_allclose(GAINS["fsmi"](known, poses, SENSOR), beams)
+def looks(grid: OccupancyGrid, n: int = 12) -> tuple[Sight, np.ndarray]:
+    """A belief and `n` random poses in its free cells."""
+    known = classify(grid)
+    rng = np.random.default_rng(0)
+    cells = np.argwhere(known.free)[rng.integers(known.free.sum(), size=n)]
+    places = grid.cell_to_world(cells + rng.uniform(-0.45, 0.45, (n, 2)))
+    return Sight.of(known, SENSOR), np.column_stack((places, rng.uniform(-4, 4, n)))
+
+
+def touched_map() -> OccupancyGrid:
+    """A map with cells of every kind of evidence."""
+    rng = np.random.default_rng(1)
+    cells = np.array(half_known().occupancy)
+    odd = rng.random(cells.shape) < 0.3
+    cells[odd & (cells == 0.5)] = rng.uniform(0.26, 0.64, int((odd & (cells == 0.5)).sum()))
+    return OccupancyGrid(cells, 0.1, (3.0, -1.0, 0.4))
+
+
+@pytest.mark.parametrize("grid", [half_known(), touched_map()])
+def test_information_is_that_of_scan_mi_with_each_cell_counted_once(grid: OccupancyGrid) -> None:
+    sight, poses = looks(grid)
+    expected = scan_mi(
+        sight.known.belief, poses, SENSOR, measure="shannon", joint=True, tol=0.0
+    )  # fmt: skip
+    np.testing.assert_allclose(sight.information(poses), expected, rtol=1e-5, atol=1e-6)
+    h = float(binary_entropy(sight.known.prior))
+    if grid.origin[2] == 0.0:  # no touched cells
+        assert (expected <= sight.count(poses) * h + 1e-9).all()
+    beams = scan_mi(sight.known.belief, poses, SENSOR, measure="approx_fsmi")
+    np.testing.assert_allclose(GAINS["fsmi"](sight, poses), beams)
+    np.testing.assert_array_equal(GAINS["joint"](sight, poses), sight.information(poses))
+
+
+def test_likely_cells_are_those_reached_with_even_odds() -> None:
+    sight, poses = looks(touched_map(), 4)
+    starts, cells = sight.likely(poses)
+    assert starts[0] == 0
+    assert starts[-1] == len(cells)
+    belief = sight.known.belief
+    for p, (x, y, heading) in enumerate(poses):
+        reach: dict[int, float] = {}
+        for angle in SENSOR.angles():
+            now = 1.0
+            for i, j in slow.cells_on_ray(belief, x, y, heading + angle, 4.0):
+                if sight.known.solid[i, j]:
+                    break
+                if sight.known.open[i, j]:
+                    flat = i * belief.shape[1] + j
+                    reach[flat] = max(reach.get(flat, 0.0), now)
+                    now *= 1.0 - float(belief.occupancy[i, j])
+        sure = {k for k, v in reach.items() if v >= 0.5 + 1e-6}
+        maybe = {k for k, v in reach.items() if v >= 0.5 - 1e-6}
+        got = set(cells[starts[p] : starts[p + 1]].tolist())
+        assert sure <= got <= maybe
 
 
 @pytest.mark.parametrize("gain", sorted(GAINS))
 def test_known_space_is_worth_nothing(gain: str) -> None:
     cells = np.zeros((30, 30), dtype=np.int8)
     cells[[0, -1]] = cells[:, [0, -1]] = 97
-    known = classify(OccupancyGrid(cells, 0.1))
-    assert GAINS[gain](known, np.array([[1.5, 1.5, 0.0]]), SENSOR)[0] == pytest.approx(0.0)
+    sight = Sight.of(classify(OccupancyGrid(cells, 0.1)), SENSOR)
+    assert GAINS[gain](sight, np.array([[1.5, 1.5, 0.0]]))[0] == pytest.approx(0.0)
 
 
 def test_memory_keeps_walls_that_flicker() -> None:
@@ -201,7 +247,7 @@ def test_memory_keeps_walls_that_flicker() -> None:
     seen = OccupancyGrid(wall, 0.1)
     memory = Memory(SENSOR)
     assert memory.opaque(seen) is None
-    memory.add(seen, classify(seen), (1.0, 0.5, 0.0))
+    memory.add(seen, Sight.of(classify(seen), SENSOR), (1.0, 0.5, 0.0))
     later = wall.copy()
     later[12, 3:15] = 0  # cleared by grazing beams
     grid = OccupancyGrid(later, 0.1)
@@ -214,7 +260,7 @@ def test_memory_keeps_walls_that_flicker() -> None:
     alone[5, 5] = 100
     memory = Memory(SENSOR)
     first = OccupancyGrid(alone, 0.1)
-    memory.add(first, classify(first), (1.0, 1.0, 0.0))
+    memory.add(first, Sight.of(classify(first), SENSOR), (1.0, 1.0, 0.0))
     gone = memory.opaque(OccupancyGrid(np.zeros((20, 20), dtype=np.int8), 0.1))
     assert gone is not None
     assert not gone.any()
@@ -229,8 +275,9 @@ def test_memory_writes_off_cells_that_stay_dark() -> None:
         dark = 0 if opaque is None else int((opaque & (base == -1)).sum())
         assert (dark > 100) == (k == 3)
         known = classify(grid)
-        memory.add(grid, known, (2.0, 2.0, 0.0))
-        memory.add(grid, known, (2.0, 2.0, 0.0))  # the same map: no new scan, not counted
+        sight = Sight.of(known, SENSOR)
+        memory.add(grid, sight, (2.0, 2.0, 0.0))
+        memory.add(grid, sight, (2.0, 2.0, 0.0))  # the same map: no new scan, not counted
     other = OccupancyGrid(base[:30].copy(), 0.1)
     assert memory.opaque(other) is None
 
@@ -242,7 +289,7 @@ def test_memory_waits_for_weak_sensors() -> None:
     for _ in range(8):
         grid = update(grid, (2.5, 2.5, 0.0), np.full(90, np.inf), weak)
         known = classify(grid, opaque=memory.opaque(grid))
-        memory.add(grid, known, (2.5, 2.5, 0.0))
+        memory.add(grid, Sight.of(known, weak), (2.5, 2.5, 0.0))
     assert known.free.sum() > 100  # it was given the scans it needed
 
 

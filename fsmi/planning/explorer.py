@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fsmi.grid import OccupancyGrid
 from fsmi.planning.blacklist import Blacklist
 from fsmi.planning.frontier import Viewpoints, find_frontiers, find_viewpoints
-from fsmi.planning.gains import GAINS, visible_unknown
+from fsmi.planning.gains import GAINS
 from fsmi.planning.knowledge import FREE_BELOW, OCCUPIED_ABOVE, Knowledge, classify
 from fsmi.planning.memory import Memory
 from fsmi.planning.paths import (
@@ -23,12 +23,13 @@ from fsmi.planning.paths import (
     traversable,
 )
 from fsmi.planning.plan import Candidate, Plan, Pose
-from fsmi.planning.strategies import STRATEGIES, Views
+from fsmi.planning.sight import Sight
+from fsmi.planning.strategies import STRATEGIES
+from fsmi.planning.views import Views, candidate_views
 from fsmi.raycast import grid_poses
 from fsmi.sensor import RangeSensor
 
 HYSTERESIS = 0.15  # a new goal must be this much better than the one the robot is driving to
-HEADINGS = 8  # directions tried for a sensor that does not see all around
 
 
 @final
@@ -43,7 +44,8 @@ class Explorer:
     strategy : str
         A name in ``STRATEGIES``.
     gain : str
-        What the information of a view is: a name in ``GAINS``.
+        What `information_rate` counts: a name in ``GAINS``. Whether a view is worth a scan is
+        always judged by the joint information.
     prior : float, optional
         Probability that an unknown cell is occupied; default ``unknown_prior(resolution)``.
     min_information : float, optional
@@ -149,7 +151,7 @@ class Explorer:
         if known.occupied[i, j]:
             return self._end("stuck", "the robot stands in a cell that the map calls occupied")
         if known.free[i, j]:  # else no scan was taken from here
-            self._memory.add(grid, known, here)
+            self._memory.add(grid, Sight.of(known, self.sensor), here)
             known = self.knowledge(grid)
         room = traversable(known, self.robot_radius)
         field = distance_field(known, room, here, robot_radius=self.robot_radius)
@@ -160,7 +162,7 @@ class Explorer:
     def _look_here(self, known: Knowledge, here: Pose) -> Plan:
         """The plan of a robot that knows of no place to go to: a scan, unless it does not help."""
         pose = np.array([here])
-        bits = float(GAINS[self.gain](known, pose, self.sensor)[0])
+        bits = float(Sight.of(known, self.sensor).information(pose)[0])
         if bits < self.worthwhile(known) or self._idle >= 3:
             fits = f"a robot of radius {self.robot_radius:g} m fits nowhere near"
             return self._end("stuck", f"{fits}, as far as the map tells")
@@ -196,116 +198,69 @@ class Explorer:
         shortest = max(1, round(self.robot_radius / known.belief.resolution))
         frontiers = find_frontiers(known, min_cells=min(3, shortest))
         points = find_viewpoints(known, room, field, frontiers, max_range=self.sensor.max_range)
-        candidates = self._candidates(known, field, points)
-        least = self.worthwhile(known)
-        open_ones = [c for c in candidates if c.information >= least]
-        places = np.array([c.pose[:2] for c in open_ones]).reshape(-1, 2)
+        views = candidate_views(
+            Sight.of(known, self.sensor), field, points,
+            gain=self.gain, goal=self._goal, limit=self.max_candidates,
+            least=self.worthwhile(known),
+        )  # fmt: skip
+        worth = np.flatnonzero(views.information >= views.least)
+        places = views.poses[worth, :2]
         allowed = ~self._blacklist.blocks(places, self._plans)
-        if len(open_ones) and not allowed.any() and self._blacklist.release(self._plans):
+        if len(worth) and not allowed.any() and self._blacklist.release(self._plans):
             allowed = ~self._blacklist.blocks(places, self._plans)
-        good = [c for c, ok in zip(open_ones, allowed, strict=True) if ok]
-        if not good:
-            return self._nothing_left(known, points, open_ones, candidates, least)
-        best = self._committed(good)
+        good = views.take(worth[allowed])
+        if len(good) == 0:
+            return self._nothing_left(known, points, views, len(worth))
+        utility = STRATEGIES[self.strategy](good)
+        best = self._committed(good, utility)
+        return self._go(good, utility, best)
+
+    def _committed(self, views: Views, utility: npt.NDArray[np.float64]) -> int:
+        """The best candidate, unless the present goal is nearly as good."""
+        best, goal = int(utility.argmax()), views.goal
+        if goal < 0:
+            return best
+        nearly = utility[goal] + HYSTERESIS * abs(utility[goal])
+        return best if utility[best] > nearly else goal
+
+    def _go(self, views: Views, utility: npt.NDArray[np.float64], chosen: int) -> Plan:
+        order = np.argsort(-utility, kind="stable")
+        table = np.column_stack(
+            (views.poses, views.cost, views.information, views.frontier, utility)
+        )
+        candidates = [Candidate((r[0], r[1], r[2]), *r[3:]) for r in table[order].tolist()]
+        best = next(c for c, k in zip(candidates, order, strict=True) if k == chosen)
         self._goal = best.pose
-        cell = tuple(int(v) for v in known.belief.world_to_cell(best.pose[:2]))
-        path = field.path_to((cell[0], cell[1]), best.pose[2])
-        kept = "still " if best is not good[0] else ""
+        i, j = (int(v) for v in views.field.grid.world_to_cell(best.pose[:2]))
+        kept = "" if chosen == order[0] else "still nearly "
         reason = (
-            f"{kept}the best of {len(good)} by {self.strategy}: {best.information:.1f} bit at the"
-            f" end of {best.cost:.1f} m"
+            f"{kept}the best of {len(views)} by {self.strategy}: {best.information:.1f} bit at"
+            f" the end of {best.cost:.1f} m"
         )
         return Plan(
-            "go", path, best.pose, best.information, best.cost, tuple(good), reason, self.strategy
-        )
-
-    def _candidates(
-        self, known: Knowledge, field: DistanceField, points: Viewpoints
-    ) -> list[Candidate]:
-        """Every viewpoint with its costs and gains, the best first."""
-        grid = known.belief
-        cells, frontier, facing = points.cells, points.frontier, points.facing
-        if self._goal is not None:  # the goal stays a candidate as long as it can be reached
-            goal = grid.world_to_cell(self._goal[:2])
-            inside = ((goal >= 0) & (goal < grid.shape)).all()
-            if inside and math.isfinite(float(field.distance[goal[0], goal[1]])):
-                cells = np.vstack((cells, goal))
-                frontier = np.append(frontier, _size_near(points, goal, grid.resolution))
-                facing = np.append(facing, self._goal[2] - grid.origin[2])
-        if len(cells) == 0:
-            return []
-        cost = field.distance[cells[:, 0], cells[:, 1]].astype(np.float64)
-        order = np.argsort(cost, kind="stable")[: self.max_candidates]
-        cells, frontier, facing, cost = cells[order], frontier[order], facing[order], cost[order]
-        poses, information = self._informed(known, cells, facing)
-        visible = visible_unknown(known, poses, self.sensor)
-        size = frontier.astype(np.float64) * grid.resolution
-        utility = STRATEGIES[self.strategy](Views(cost, information, visible, size))
-        best = np.argsort(-utility, kind="stable")
-        rows = np.column_stack((poses, cost, information, visible, size, utility))[best].tolist()
-        return [Candidate((r[0], r[1], r[2]), *r[3:]) for r in rows]
-
-    def _informed(
-        self, known: Knowledge, cells: npt.NDArray[np.intp], facing: npt.NDArray[np.float64]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Poses (n, 3) at the cells, each with its best heading, and their gain (n,)."""
-        grid, gain = known.belief, GAINS[self.gain]
-        xy = grid.cell_to_world(cells)
-        around = self.sensor.fov >= 2.0 * math.pi - 1e-9
-        turns = np.arange(1 if around else HEADINGS) * (2.0 * math.pi / HEADINGS)
-        headings = (facing + grid.origin[2])[:, None] + turns[None, :]
-        headings = (headings + math.pi) % (2.0 * math.pi) - math.pi
-        n, k = headings.shape
-        poses = np.column_stack((np.repeat(xy, k, axis=0), headings.ravel()))
-        gains = gain(known, poses, self.sensor).reshape(n, k)
-        best = gains.argmax(axis=1)
-        rows = np.arange(n)
-        return np.column_stack((xy, headings[rows, best])), gains[rows, best]
-
-    def _committed(self, good: list[Candidate]) -> Candidate:
-        """The best candidate, unless the present goal is nearly as good."""
-        best = good[0]
-        if self._goal is None:
-            return best
-        for c in good[1:]:
-            if math.dist(c.pose[:2], self._goal[:2]) < 1e-6:
-                margin = HYSTERESIS * abs(c.utility)
-                return best if best.utility > c.utility + margin else c
-        return best
+            "go", views.field.path_to((i, j), best.pose[2]), best.pose, best.information,
+            best.cost, tuple(candidates), reason, self.strategy,
+        )  # fmt: skip
 
     def _nothing_left(
-        self,
-        known: Knowledge,
-        points: Viewpoints,
-        open_ones: list[Candidate],
-        candidates: list[Candidate],
-        least: float,
+        self, known: Knowledge, points: Viewpoints, views: Views, given_up: int
     ) -> Plan:
         """The plan that ends an exploration, with the reason."""
-        if open_ones:
+        if given_up:
             reasons = sorted({e.reason for e in self._blacklist.entries})
-            text = f"{len(open_ones)} views are left, all given up: {'; '.join(reasons)}"
+            text = f"{given_up} views are left, all given up: {'; '.join(reasons)}"
             return self._end("stuck", text)
         door = 2.0 * self.robot_radius / known.belief.resolution
-        if not candidates and points.blocked >= door:
+        if len(views) == 0 and points.blocked >= door:
             text = (
                 f"{points.unreachable} pieces of frontier are left where the robot does not fit"
                 f" (radius {self.robot_radius:g} m)"
             )
             return self._end("unreachable", text)
-        best = max((c.information for c in candidates), default=0.0)
-        text = f"the best reachable view promises {best:.2f} bit, less than {least:.2f} bit"
+        best = float(views.information.max()) if len(views) else 0.0
+        text = f"the best reachable view promises {best:.2f} bit, less than {views.least:.2f} bit"
         return self._end("done", text)
 
     def _end(self, status: str, reason: str) -> Plan:
         self._goal = None
         return Plan(status, reason=reason, strategy=self.strategy)
-
-
-def _size_near(points: Viewpoints, cell: npt.NDArray[np.intp], resolution: float) -> int:
-    """Size of the frontier of the viewpoint within half a metre of a cell, 0 if there is none."""
-    if len(points.cells) == 0:
-        return 0
-    gaps = ((points.cells - cell) ** 2).sum(axis=1)
-    near = int(gaps.argmin())
-    return int(points.frontier[near]) if gaps[near] <= (0.5 / resolution) ** 2 else 0

@@ -15,6 +15,7 @@ from fsmi.planning.knowledge import Knowledge, Mask
 from fsmi.planning.paths import DistanceField, Traversable, in_sight
 
 EIGHT = np.ones((3, 3), dtype=np.int8)
+TRIES = 100  # reachable cells around a frontier that are asked whether they see it
 
 
 def frontier_mask(known: Knowledge) -> Mask:
@@ -109,15 +110,16 @@ def _nearest_views(
     for t in range(targets.shape[0]):
         i, j = targets[t, 0], targets[t, 1]
         out[t, 0] = out[t, 1] = -1
+        tried = 0
         for k in range(offsets.shape[0]):
             a, b = i + offsets[k, 0], j + offsets[k, 1]
-            if (
-                0 <= a < h
-                and 0 <= b < w
-                and reachable[a, b]
-                and in_sight(see_through, j + 0.5, i + 0.5, b + 0.5, a + 0.5, flat, edges)
-            ):
+            if a < 0 or b < 0 or a >= h or b >= w or not reachable[a, b]:
+                continue
+            tried += 1
+            if in_sight(see_through, j + 0.5, i + 0.5, b + 0.5, a + 0.5, flat, edges):
                 out[t, 0], out[t, 1] = a, b
+                break
+            if tried == TRIES:
                 break
 
 
@@ -155,16 +157,18 @@ def find_viewpoints(
     frontiers: Frontiers,
     *,
     max_range: float,
-    spacing: float = 1.0,
-    lattice: float = 2.0,
+    spacing: float | None = None,
+    lattice: float | None = None,
 ) -> Viewpoints:
     """Reachable places that may see something new.
 
     One for each piece of `spacing` [m] of a frontier, the nearest cell that the whole robot
     fits on and that sees the piece; and a lattice of `lattice` [m] over the reachable cells
     within `max_range` [m] of a frontier, because the best view of a wide frontier is seldom
-    beside it.
+    beside it. Both grow with the range: views a small part of it apart see the same.
     """
+    spacing = float(np.clip(max_range / 8.0, 1.0, 2.5)) if spacing is None else spacing
+    lattice = 2.0 * spacing if lattice is None else lattice
     resolution = known.belief.resolution
     reachable = room.open & np.isfinite(field.distance)
     chosen = _pieces(frontiers, max(1, round(spacing / resolution)))

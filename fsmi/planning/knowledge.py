@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from fsmi.grid import OccupancyGrid
+from fsmi.grid import OccupancyGrid, binary_entropy
 
 Mask = npt.NDArray[np.bool_]
 
@@ -65,7 +65,10 @@ class Knowledge:
 
     def entropy(self) -> float:
         """Entropy [bit] of the belief: what there is to learn, if the prior is right."""
-        return self.belief.entropy()
+        p = self.belief.occupancy[self.open]
+        touched = p[p != np.float32(self.prior)]
+        untouched = len(p) - len(touched)
+        return untouched * float(binary_entropy(self.prior)) + float(binary_entropy(touched).sum())
 
     def __repr__(self) -> str:
         counts = (int(m.sum()) for m in (self.free, self.occupied, self.unknown))

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fsmi.grid import OccupancyGrid
-from fsmi.planning.gains import unknown_in_view
-from fsmi.planning.knowledge import FREE_BELOW, Knowledge, Mask, grown
+from fsmi.planning.knowledge import FREE_BELOW, Mask, grown
+from fsmi.planning.sight import Sight
 from fsmi.sensor import RangeSensor
 
 PATIENCE = 3  # scans that may leave a cell unknown although it was in view
@@ -53,7 +53,7 @@ class Memory:
         limit = np.where(grid.occupancy == 0.5, PATIENCE, self._slow)
         return np.asarray((self._walls & grown(uncertain)) | (uncertain & (self._dark >= limit)))
 
-    def add(self, grid: OccupancyGrid, known: Knowledge, pose: npt.ArrayLike) -> None:
+    def add(self, grid: OccupancyGrid, sight: Sight, pose: npt.ArrayLike) -> None:
         """Remember the walls of `grid` and the unknown cells in view of the scan from `pose`.
 
         The same map twice counts once: no scan lies between. A map with another layout starts
@@ -66,8 +66,8 @@ class Memory:
             self._dark = np.zeros(grid.shape, dtype=np.uint8)
             self._walls = np.zeros(grid.shape, dtype=np.bool_)
             self._layout = _layout(grid)
-        self._walls |= known.occupied
-        seen = unknown_in_view(known, pose, self._sensor)
+        self._walls |= sight.known.occupied
+        seen = sight.mask(pose)
         self._dark[seen] = np.minimum(self._dark[seen], 254) + 1
 
     def __repr__(self) -> str:

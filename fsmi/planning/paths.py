@@ -234,6 +234,15 @@ def passable_from(
     return passable
 
 
+def lengths_from(passable: Mask, start: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Length [cells] of the cheapest path from `start` to each cell (H, W), inf without one."""
+    length = np.full(passable.shape, np.inf, dtype=np.float32)
+    parent = np.full(passable.shape, -1, dtype=np.int32)
+    weight = np.ones(passable.shape, dtype=np.uint8)
+    _field(passable, weight, start[0] * passable.shape[1] + start[1], length, parent)
+    return length
+
+
 def distance_field(
     known: Knowledge, room: Traversable, pose: tuple[float, float, float], *, robot_radius: float
 ) -> DistanceField:

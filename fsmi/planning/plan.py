@@ -29,7 +29,6 @@ class Candidate:
     pose : (x, y, theta) [m, m, rad]
     cost : length of the path to it [m]
     information : of a scan there [bit]
-    visible : unknown cells in view if all of them were free
     frontier : length of the frontier it was chosen for [m], 0 on the lattice
     utility : what the strategy makes of these; the largest wins
     """
@@ -37,7 +36,6 @@ class Candidate:
     pose: Pose
     cost: float
     information: float
-    visible: float
     frontier: float
     utility: float
 

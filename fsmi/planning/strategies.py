@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import final
 
 import numpy as np
 import numpy.typing as npt
+
+from fsmi.planning.views import Views
 
 Array = npt.NDArray[np.float64]
 
@@ -17,28 +17,6 @@ SETTLE = 1.0
 # explore_lite's default weights of distance and of frontier size (both in metres here).
 POTENTIAL_SCALE, GAIN_SCALE = 3.0, 1.0
 LAST = 1e9  # more than any path or frontier measures
-
-
-@final
-@dataclass(frozen=True)
-class Views:
-    """Candidates as columns, all (n,).
-
-    Attributes
-    ----------
-    cost : path length [m]
-    information : of a scan there [bit]
-    visible : unknown cells in view if all of them were free
-    frontier : length of the frontier it was chosen for [m], 0 for a viewpoint of the lattice
-    """
-
-    cost: Array
-    information: Array
-    visible: Array
-    frontier: Array
-
-    def __repr__(self) -> str:
-        return f"Views({len(self.cost)})"
 
 
 def _frontiers_first(score: Array, views: Views) -> Array:
@@ -64,7 +42,7 @@ def count_rate(views: Views) -> Array:
 
 def information_rate(views: Views) -> Array:
     """Bits a metre."""
-    return views.information / (views.cost + SETTLE)
+    return views.gain / (views.cost + SETTLE)
 
 
 STRATEGIES: dict[str, Callable[[Views], Array]] = {
