@@ -19,8 +19,8 @@ FloatArray = npt.NDArray[np.float64]
 
 def check_base(base: float) -> float:
     """The natural logarithm of the base: what nats are divided by."""
-    if not (isinstance(base, int | float | np.number) and base > 0 and base != 1):
-        raise ValueError(f"base must be a positive number other than 1, not {base!r}")
+    if not (isinstance(base, int | float | np.number) and base > 1):
+        raise ValueError(f"base must be a number above 1 (2 for bits), not {base!r}")
     if not math.isfinite(base):
         raise ValueError(f"base must be finite, not {base!r}")
     return math.log(base)
@@ -99,9 +99,9 @@ def jensen_shannon(
     if not 0 <= weight <= 1:
         raise ValueError(f"weight must lie in [0, 1], not {weight!r}")
     first, second = _same_shape(p, q)
-    middle = weight * first + (1 - weight) * second
-    nats = weight * rel_entr(first, middle).sum() + (1 - weight) * rel_entr(second, middle).sum()
-    return max(0.0, float(nats)) / check_base(base)
+    # As information, so that a law of weight 0 adds nothing where the other has no mass.
+    which = np.array([weight * first.ravel(), (1 - weight) * second.ravel()])
+    return _mi_nats(which) / check_base(base)
 
 
 def mutual_information(joint: npt.ArrayLike, base: float = 2) -> float:
@@ -150,9 +150,10 @@ def pointwise_mutual_information(joint: npt.ArrayLike, base: float = 2) -> Float
     """Table of log p(x, y) / (p(x) p(y)), shape of `joint`; -inf where p(x, y) = 0."""
     table = check_table(joint, ndim=2, name="joint")
     result = np.full(table.shape, -np.inf)
-    full = table > 0
-    product = np.outer(table.sum(axis=1), table.sum(axis=0))
-    result[full] = np.log(table[full]) - np.log(product[full])
+    row, column = np.nonzero(table)
+    # Logs of the margins one by one: their product may underflow to 0.
+    first, second = np.log(table.sum(axis=1)[row]), np.log(table.sum(axis=0)[column])
+    result[row, column] = np.log(table[row, column]) - first - second
     return result / check_base(base)
 
 
@@ -189,8 +190,8 @@ def generalised_mutual_information(joint: npt.ArrayLike, order: int = 2, base: f
 
     Zero exactly when the variables are independent, for every order >= 1; order 1 is Shannon's.
     """
-    if order < 1:
-        raise ValueError(f"order must be at least 1, not {order!r}")
+    if not 1 <= order < math.inf:
+        raise ValueError(f"order must be at least 1 and finite, not {order!r}")
     table = check_table(joint, ndim=2, name="joint")
     powered = (table / table.max()) ** order
     return _mi_nats(powered / powered.sum()) / check_base(base)

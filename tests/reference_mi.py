@@ -99,9 +99,7 @@ def arimoto_information(joint: np.ndarray, order: float) -> float:
     if order == 1:
         return mutual_information(joint)
     prior = np.array(list(margin(joint, [0]).values()))
-    columns = [
-        [p for (_, other), p in cells(joint) if other == z] for z in range(joint.shape[1])
-    ]
+    columns = [[p for (_, other), p in cells(joint) if other == z] for z in range(joint.shape[1])]
     if order == INF:
         return math.log(math.fsum(max(c, default=0.0) for c in columns)) - math.log(prior.max())
     norms = [math.fsum(p**order for p in column) ** (1 / order) for column in columns]
@@ -206,8 +204,39 @@ def tables_with_margins(rows: Sequence[int], columns: Sequence[int]) -> Iterator
 
 def chance_of_table(table: np.ndarray) -> float:
     """Chance of a table of counts when y is shuffled: the multivariate hypergeometric law."""
+
     def logs(counts: np.ndarray) -> float:
         return math.fsum(math.lgamma(int(k) + 1) for k in counts)
 
     margins = logs(table.sum(axis=1)) + logs(table.sum(axis=0))
     return math.exp(margins - math.lgamma(int(table.sum()) + 1) - logs(table.ravel()))
+
+
+def random_table(
+    shape: Sequence[int], seed: int, *, empty: float = 0.0, depth: int = 0
+) -> np.ndarray:
+    """A table of probabilities; a share `empty` of its cells is 0, the others span `depth` decades.
+
+    At least one cell is left.
+    """
+    rng = np.random.default_rng(seed)
+    table = rng.exponential(size=tuple(shape)) * 10.0 ** -(depth * rng.random(tuple(shape)))
+    gone = rng.random(tuple(shape)) < empty
+    gone.flat[rng.integers(gone.size)] = False
+    table[gone] = 0.0
+    return table / table.sum()
+
+
+DEGENERATE = {
+    "one cell": np.array([[1.0]]),
+    "one row": np.array([[0.2, 0.5, 0.3]]),
+    "one column": np.array([[0.2], [0.5], [0.3]]),
+    "one cell of many": np.array([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]),
+    "copy": np.diag([0.1, 0.2, 0.7]),
+    "independent": np.outer([0.1, 0.9], [0.3, 0.3, 0.4]),
+    "empty row and column": np.array([[0.1, 0.0, 0.4], [0.0, 0.0, 0.0], [0.3, 0.0, 0.2]]),
+    "tiny masses": np.array([[1.0, 1e-160], [1e-160, 0.0]]),
+    "tiny margins": np.array([[1.0, 0.0, 0.0], [0.0, 1e-160, 1e-170], [0.0, 1e-200, 0.0]]),
+    "smallest numbers": np.array([[1.0, 0.0], [0.0, 5e-324]]),
+    "fair coin and a rare third": np.array([[0.5, 0.0], [0.0, 0.5 - 1e-15], [1e-15, 0.0]]),
+}
