@@ -18,6 +18,7 @@ TABS = {
     "One beam": "robot_beam",
     "Whole map": "robot_surface",
     "Exploration": "robot_explore",
+    "Voxels": "robot_voxels",
 }
 
 scene = controls()

@@ -11,7 +11,7 @@ ENTRY = Path(__file__).resolve().parents[2] / "apps" / "streamlit_app.py"
 FIRST = "mi_explainer.py"
 
 
-def open_page(name: str, *, timeout: float = 60, **state: Any) -> AppTest:
+def open_page(name: str, *, timeout: float = 240, **state: Any) -> AppTest:
     """The page after its first run, reached from the entry file, its widgets set to `state`."""
     app = AppTest.from_file(str(ENTRY), default_timeout=timeout)
     if name != FIRST:
@@ -22,7 +22,7 @@ def open_page(name: str, *, timeout: float = 60, **state: Any) -> AppTest:
     return check(app.run())
 
 
-def open_address(timeout: float = 60, **query: str) -> AppTest:
+def open_address(timeout: float = 240, **query: str) -> AppTest:
     """The first page as an address opens it."""
     app = AppTest.from_file(str(ENTRY), default_timeout=timeout)
     app.query_params.update(query)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fsmi import OccupancyGrid, save_map
-from tests.apps.pages import open_page, values
+from tests.apps.pages import ENTRY, open_page, values
 
 PAGE = "fsmi_explorer.py"
+# How Streamlit puts the siblings of the entry file within reach of each other.
+sys.path.insert(0, str(ENTRY.parent))
+
+from cubes import View, faces  # noqa: E402
 
 
 def test_a_scan_promises_and_takes() -> None:
@@ -157,3 +163,35 @@ def test_long_beams_and_no_noise() -> None:
     page = open_page(PAGE, view="One beam", beam_cells=" ".join(["0.1"] * 30), sigma=0.0)
     assert "too many maps" in page.info[0].value
     assert len(page.dataframe[0].value) >= 7
+
+
+def test_voxels() -> None:
+    page = open_page(PAGE, view="Voxels", world="maze", reach=8.0)
+    before = values(page)
+    assert before["promise [bit]"] > 0
+    page.session_state["robot_scans"] = "start; 10 7 0"
+    page.run()
+    assert not page.exception
+    assert values(page)["unknown [bit]"] < before["unknown [bit]"]
+    for key, value in (("rings", 1), ("opening", 120), ("mast", 2.2), ("turn", -180)):
+        page.slider(key=key).set_value(value)
+    page.run()
+    assert not page.exception
+
+
+@pytest.mark.parametrize("turn", [-3.1, -1.0, 0.0, 0.4, 1.5707963, 2.5])
+def test_cubes_cover_what_lies_behind_them(turn: float) -> None:
+    solid = np.zeros((2, 3, 3), dtype=bool)
+    solid[0, 1, 1] = True
+    view = View(solid.shape, turn)
+    seen = faces(solid, view)
+    # A lone cube shows its top and one or two sides, all inside the drawing.
+    assert 2 <= len(seen) <= 3
+    solid[:] = True
+    block = faces(solid, view)
+    # Of a full block only the hull is drawn: the top and at most two sides of 3 x 2 cells.
+    assert len(block) <= 9 + 2 * 6
+    for _, polygon in block:
+        numbers = [float(v) for v in re.findall(r"-?\d+", polygon.split('"')[1])]
+        assert all(0 <= u <= 900 for u in numbers[::2])
+        assert all(0 <= v <= view.height for v in numbers[1::2])
