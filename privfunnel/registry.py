@@ -38,6 +38,13 @@ def _plugin(correction: str, about: str) -> Method:
     return Method(target, about, "discrete", {"correction": correction})
 
 
+def _neural(critic: str, about: str) -> Method:
+    name = critic.split(":")[1]
+    return Method(
+        "privfunnel.estimators.neural:neural_mi", about, "any", {"critics": (critic,), "name": name}
+    )
+
+
 def _classifier(models: tuple[str, ...], about: str) -> Method:
     target = "privfunnel.estimators.classifier:classifier_mi"
     preset = {"models": models} if len(models) == 1 else {}
@@ -75,6 +82,16 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             "held-out lower bound by the best Gaussian or Student copula",
             "any",
         ),
+        "neural": Method(
+            "privfunnel.estimators.neural:neural_mi",
+            "held-out lower bound by networks on top of the elliptical critic",
+            "any",
+            {"name": "neural"},
+        ),
+        "mine": _neural("hybrid:mine", "held-out; MINE with the bias-corrected gradient"),
+        "nwj": _neural("hybrid:nwj", "held-out; Nguyen, Wainwright & Jordan"),
+        "infonce": _neural("separable:infonce", "held-out; contrastive"),
+        "js": _neural("hybrid:js", "held-out; Jensen-Shannon (logistic) training"),
         "classifier": _classifier(
             ("boosted trees", "logistic"), "held-out lower bound: the better of trees and logistic"
         ),
