@@ -88,15 +88,15 @@ def _count(points: FloatArray, radius: FloatArray, rounding: float) -> Counts:
 
 def _runs(points: FloatArray, radius: FloatArray, rounding: float) -> tuple[Counts, Counts, Counts]:
     # For each coordinate (d, n): the first rank within `radius`, the one after the last, and the
-    # rank of the point itself. The edge is moved by `rounding` times the largest coordinate, so
-    # that a neighbour at exactly `radius` falls on the right side although x - radius is rounded.
+    # rank of the point itself. The edge is moved by `rounding` times what is added, so that
+    # a neighbour at exactly `radius` falls on the right side although x - radius is rounded.
     columns = np.ascontiguousarray(points.T)
     low, high, ranks = (np.empty(columns.shape, dtype=np.int64) for _ in range(3))
     for j, column in enumerate(columns):
         order = np.argsort(column)
         ordered = column[order]
-        slack = rounding * max(abs(ordered[0]), abs(ordered[-1]))
-        reach = np.maximum(radius[order] + slack, 0.0)
+        reach = radius[order]
+        reach = np.maximum(reach + rounding * (np.abs(ordered) + reach), 0.0)
         low[j, order] = _places(ordered, ordered - reach, "left")
         high[j, order] = _places(ordered, ordered + reach, "right")
         ranks[j, order] = np.arange(len(column))
