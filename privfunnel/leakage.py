@@ -18,7 +18,7 @@ def renyi_entropy(p: npt.ArrayLike, order: float, base: float = 2) -> float:
     """Renyi entropy of an order in [0, inf]; 1 is Shannon's, inf the min-entropy."""
     table = check_table(p)
     _check_order(order)
-    if order == 1:
+    if _is_shannon(order):
         return entropy(table, base)
     mass = table[table > 0]
     if math.isinf(order):
@@ -32,7 +32,7 @@ def arimoto_conditional_entropy(joint: npt.ArrayLike, order: float, base: float 
     """Arimoto's H_a(first | second) = a/(1-a) ln sum_z ||p(., z)||_a (Arimoto 1977)."""
     table = check_table(joint, ndim=2, name="joint")
     _check_order(order, lowest_open=True)
-    if order == 1:
+    if _is_shannon(order):
         return max(0.0, entropy(table, base) - entropy(table.sum(axis=0), base))
     if math.isinf(order):
         nats = -math.log(table.max(axis=0).sum())
@@ -57,7 +57,7 @@ def sibson_mutual_information(joint: npt.ArrayLike, order: float, base: float = 
     """
     table = check_table(joint, ndim=2, name="joint")
     _check_order(order, lowest_open=True)
-    if order == 1:
+    if _is_shannon(order):
         return mutual_information(table, base)
     if math.isinf(order):
         return max_leakage(table, base)
@@ -114,20 +114,28 @@ def maximal_correlation(joint: npt.ArrayLike) -> float:
     table = _occupied(check_table(joint, ndim=2, name="joint"))
     if min(table.shape) < 2:
         return 0.0
-    scale = np.sqrt(np.outer(table.sum(axis=1), table.sum(axis=0)))
-    values = np.linalg.svd(table / scale, compute_uv=False)
+    # Root by root: the product of two small margins may underflow to 0.
+    rows, columns = np.sqrt(table.sum(axis=1, keepdims=True)), np.sqrt(table.sum(axis=0))
+    values = np.linalg.svd(table / rows / columns, compute_uv=False)
     return float(min(1.0, values[1]))
 
 
 def chi_squared_information(joint: npt.ArrayLike) -> float:
     """chi^2(p(s,z) || p(s)p(z)), no unit; ln(1 + it) is at least I(S;Z) in nats."""
     table = _occupied(check_table(joint, ndim=2, name="joint"))
-    product = np.outer(table.sum(axis=1), table.sum(axis=0))
-    return float(((table - product) ** 2 / product).sum())
+    rows, columns = table.sum(axis=1, keepdims=True), table.sum(axis=0)
+    # (p - q)^2 / q of q = p(s) p(z), which may underflow to 0, as the square of a product of roots.
+    roots = (table / rows - columns) / np.sqrt(columns) * np.sqrt(rows)
+    return float((roots**2).sum())
 
 
 def _occupied(table: FloatArray) -> FloatArray:
     return np.asarray(table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0])
+
+
+def _is_shannon(order: float) -> bool:
+    # Closer to 1 than this the rounding of log(...) / (1 - order) outweighs the difference.
+    return abs(order - 1) < 1e-8
 
 
 def _check_order(order: float, *, lowest_open: bool = False) -> None:
