@@ -82,7 +82,12 @@ def from_table(table: npt.ArrayLike) -> Contingency:
     counts = np.asarray(table)
     if counts.ndim != 2 or counts.size == 0:
         raise ValueError(f"a table of counts must have two axes, not shape {counts.shape}")
-    whole = np.asarray(counts, dtype=np.int64)
+    try:
+        # What does not fit, NaN among it, comes out different and is refused below.
+        with np.errstate(invalid="ignore"):
+            whole = np.asarray(counts, dtype=np.int64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"a table of counts holds whole numbers: {error}") from None
     if not np.array_equal(whole, counts) or whole.min() < 0 or whole.sum() == 0:
         raise ValueError("a table of counts holds whole numbers >= 0, not all of them 0")
     row, column = np.nonzero(whole)
