@@ -17,15 +17,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fsmi._jit import fused
+from fsmi._jit import disjoint, fused
 from fsmi._lines import Ints, fill_lines, major_axis, steps_in_range
-from fsmi._noisy_sweep import overlap
 from fsmi._sweep import windowed_lines
 
 Table = npt.NDArray[Any]
 
 
-@fused
+@disjoint
 def near_lines(
     a: Table, b: Table, n: int, w: int, rows: Ints, shift: Ints, slope: Any, own: Any, near: int,
     beyond: bool, stream: bool, far: Table, states: Table, ahead: Table, out: Table,
@@ -72,7 +71,8 @@ def near_lines(
             r, origin = start + i, start - near + i
             line, slot = np.uintp(base - shift[origin]), np.uintp(slots[i])
             d = shift[r] - shift[origin] if r < n else 0
-            lo, hi = overlap(w, d) if beyond and r < n else overlap(w, w)
+            first = min(max(0, -d), w) if beyond and r < n else w
+            lo, hi = np.uintp(first), np.uintp(max(first, min(w, w - d)))
             there = rows[r] + d if r < n else 0
             for j in range(lo):
                 ahead_w[slot + j] = slope * weighted[line + j]
@@ -81,7 +81,7 @@ def near_lines(
                 rest = reach[line + j] * far[np.uintp(there + np.intp(j))]
                 ahead_w[slot + j] = slope * weighted[line + j] + rest
                 ahead_i[slot + j] = slope * plain[line + j]
-            for j in range(max(lo, hi), np.uintp(w)):
+            for j in range(hi, np.uintp(w)):
                 ahead_w[slot + j] = slope * weighted[line + j]
                 ahead_i[slot + j] = slope * plain[line + j]
             if r >= n:  # past the map

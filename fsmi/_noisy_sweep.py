@@ -5,11 +5,10 @@ Per cell of a line, seen backwards (nats)::
     M = o g + (1 - o) M'                          mass of the reports that arrive
     I = o h + (1 - o) (f_emp M' + I')             their gain
 
-g and h are the mass and the gain, relative to the cells in front, of the readings that a hit in
-the cell can give. Three edges are cut off exactly: cells outside the map are never read, the
-readings of the last cells in range end at the range (`terminals`), and the readings behind the
-sensor are subtracted for each origin (`behind`). A finite range runs in van Herk blocks over the
-four numbers that compose the two recursions.
+with g and h of `fsmi._readings`. Past the end of a line M is 1 if no-hits count, else 0. A finite
+range runs in van Herk blocks over the four numbers that compose the two recursions (reach, reach
+times the gain of the free cells, M, I); the readings of its last cells end at the range
+(`terminals`), and those that fall behind the sensor are subtracted for each origin (`behind`).
 """
 
 from __future__ import annotations
@@ -19,237 +18,173 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fsmi._jit import fused
+from fsmi._jit import disjoint, fused
 from fsmi._lines import Ints, fill_lines, major_axis, steps_in_range
+from fsmi._readings import FAST, behind, fast_row, readings, terminals
 from fsmi._scan import fill_noise, noise_width
 
 Table = npt.NDArray[Any]
 
 
-@fused
-def overlap(w: int, d: int) -> tuple[np.uintp, np.uintp]:
-    """Columns j of a row for which column j + d exists too, as a half-open range."""
-    return np.uintp(min(w, max(0, -d))), np.uintp(max(0, min(w, w - d)))
-
-
-@fused
-def readings(
-    f: Table, e: Table, r: int, n: int, w: int, rows: Ints, shift: Ints, taps: Table, lead: Table,
-    h: Table, g: Table,
-) -> None:  # fmt: skip
-    """Gain h[q] and mass g[q] of the readings of a hit in row r, at most q cells too far.
-
-    h and g are (window + 1, w), flat.
-    """
-    window = taps.size - 1
-    here = np.uintp(rows[r])
-    for j in range(np.uintp(w)):
-        h[j] = taps[0] * f[here + j]
-        g[j] = taps[0]
-        lead[j] = 0.0
-    for m in range(1, min(window, r) + 1):
-        d = shift[r - m] - shift[r]
-        lo, hi = overlap(w, d)
-        there = rows[r - m] + d
-        for j in range(lo, hi):
-            at = np.uintp(there + np.intp(j))
-            lead[j] -= e[at]
-            h[j] += taps[m] * (f[at] + lead[j])
-            g[j] += taps[m]
-    for j in range(np.uintp(w)):
-        lead[j] = 0.0
-    for m in range(1, window + 1):
-        old, new = np.uintp((m - 1) * w), np.uintp(m * w)
-        for j in range(np.uintp(w)):
-            h[new + j] = h[old + j]
-            g[new + j] = g[old + j]
-        if r + m < n:
-            d, before = shift[r + m] - shift[r], shift[r + m - 1] - shift[r]
-            lo, hi = overlap(w, d)
-            there = rows[r + m] + d
-            passed = rows[r + m - 1] + before
-            for j in range(lo, hi):
-                lead[j] += e[np.uintp(passed + np.intp(j))]
-                h[new + j] += taps[m] * (f[np.uintp(there + np.intp(j))] + lead[j])
-                g[new + j] += taps[m]
-
-
-@fused
-def terminals(
-    o: Table, e: Table, r: int, n: int, w: int, rows: Ints, shift: Ints, depth: int, end: Any,
-    ring_h: Table, ring_g: Table, mass: Table, gain: Table, at: int,
-) -> None:  # fmt: skip
-    """M and I of row r if the range ends `depth` cells on, into `mass` and `gain` from `at`."""
-    first = np.uintp(at)
-    size = ring_h.size // max(1, depth)
-    one = o.dtype.type(1)
-    for j in range(np.uintp(w)):
-        mass[first + j] = end
-        gain[first + j] = 0.0
-    for q in range(min(depth, n - r) - 1, -1, -1):
-        d = shift[r + q] - shift[r]
-        lo, hi = overlap(w, d)
-        there = rows[r + q] + d
-        part = (r + q) % depth * size + (depth - 1 - q) * w + d
-        for j in range(lo, hi):
-            cell, hit = np.uintp(there + np.intp(j)), np.uintp(part + np.intp(j))
-            free = one - o[cell]
-            gain[first + j] = o[cell] * ring_h[hit] + free * (
-                e[cell] * mass[first + j] + gain[first + j]
-            )
-            mass[first + j] = o[cell] * ring_g[hit] + free * mass[first + j]
-
-
-@fused
-def behind(
-    o: Table, f: Table, e: Table, r: int, n: int, w: int, rows: Ints, shift: Ints, taps: Table,
-    steps: int, hits: Table, lead: Table, out: Table,
-) -> None:  # fmt: skip
-    """Subtract from row r the readings that fall behind it, of hits within `steps` cells."""
-    window = taps.size - 1
-    depth = min(window, steps, n - r)
-    one = o.dtype.type(1)
-    here = np.uintp(rows[r])
-    for j in range(np.uintp(w)):
-        lead[j] = 1.0  # for now, the reach
-    hits[:] = 0.0
-    for q in range(depth):
-        d = shift[r + q] - shift[r]
-        lo, hi = overlap(w, d)
-        there = rows[r + q] + d
-        first = np.uintp(q * w)
-        for j in range(lo, hi):
-            occupied = o[np.uintp(there + np.intp(j))]
-            hits[first + j] = lead[j] * occupied
-            lead[j] *= one - occupied
-    for j in range(np.uintp(w)):
-        lead[j] = 0.0
-    for m in range(1, min(window, r) + 1):
-        d = shift[r - m] - shift[r]
-        lo, hi = overlap(w, d)
-        there = rows[r - m] + d
-        for j in range(lo, hi):
-            lead[j] -= e[np.uintp(there + np.intp(j))]
-        for q in range(min(depth, window - m + 1)):
-            first = np.uintp(q * w)
-            for j in range(lo, hi):
-                out[here + j] -= (
-                    taps[q + m] * hits[first + j] * (f[np.uintp(there + np.intp(j))] + lead[j])
-                )
-
-
-@fused
+@disjoint
 def suffixes(
-    o: Table, e: Table, row: np.uintp, line: np.uintp, w: int, h: Table, g: Table, at: np.uintp,
-    states: Table, ahead_m: Table, ahead_i: Table, out: Table,
+    o: Table, e: Table, row: np.uintp, line: np.uintp, w: int, at: np.uintp, h: Table, g: Table,
+    states: Table, ahead_m: Table, ahead_i: Table, place: np.uintp, out: Table,
 ) -> None:  # fmt: skip
     """Compose one row in front of the suffix of its block, and finish its window."""
     reach, lost, mass, gain = states[0], states[1], states[2], states[3]
     one = o.dtype.type(1)
     for j in range(np.uintp(w)):
-        occupied, k = o[row + j], line + j
-        free = one - occupied
-        gain[k] = occupied * h[at + j] + free * (e[row + j] * mass[k] + gain[k])
-        mass[k] = occupied * g[at + j] + free * mass[k]
-        lost[k] = free * (e[row + j] * reach[k] + lost[k])
+        hit, emp, k = o[row + j], e[row + j], line + j
+        free = one - hit
+        told = hit * h[at + j] + free * (emp * mass[k] + gain[k])
+        gain[k] = told
+        mass[k] = hit * g[at + j] + free * mass[k]
+        lost[k] = free * (emp * reach[k] + lost[k])
         reach[k] = free * reach[k]
-        out[row + j] += gain[k] + lost[k] * ahead_m[at + j] + reach[k] * ahead_i[at + j]
+        out[place + j] += told + lost[k] * ahead_m[at + j] + reach[k] * ahead_i[at + j]
 
 
-@fused
+@disjoint
 def prefixes(
-    o: Table, e: Table, row: np.uintp, line: np.uintp, w: int, h: Table, g: Table, at: np.uintp,
+    o: Table, e: Table, row: np.uintp, line: np.uintp, w: int, at: np.uintp, h: Table, g: Table,
     states: Table,
 ) -> None:  # fmt: skip
     """Compose one row behind the prefix of its block; `lost` is the gain of its free cells."""
     reach, lost, mass, gain = states[0], states[1], states[2], states[3]
     one = o.dtype.type(1)
     for j in range(np.uintp(w)):
-        occupied, k = o[row + j], line + j
-        hit = reach[k] * occupied
+        k = line + j
+        hit = reach[k] * o[row + j]
         gain[k] += hit * (h[at + j] + lost[k] * g[at + j])
         mass[k] += hit * g[at + j]
         lost[k] += e[row + j]
-        reach[k] *= one - occupied
+        reach[k] *= one - o[row + j]
+
+
+@disjoint
+def ends(
+    d: int, line: np.uintp, w: int, at: np.uintp, states: Table, mass: Table, gain: Table,
+    end: Any, ahead_m: Table, ahead_i: Table,
+) -> None:  # fmt: skip
+    """M and I at the start of the next block of windows that end `d` columns away, at `at`."""
+    reach, lost, past, told = states[0], states[1], states[2], states[3]
+    first = min(max(0, -d), w)
+    lo, hi = np.uintp(first), np.uintp(max(first, min(w, w - d)))
+    for side in range(2):  # lines that have left the map
+        c0, c1 = (np.uintp(0), lo) if side == 0 else (hi, np.uintp(w))
+        for j in range(c0, c1):
+            k = line + j
+            ahead_m[at + j] = past[k] + reach[k] * end
+            ahead_i[at + j] = told[k] + reach[k] * lost[k] * end
+    last = np.intp(at) + d
+    for j in range(lo, hi):
+        k, i = line + j, np.uintp(last + np.intp(j))
+        ahead_m[at + j] = past[k] + reach[k] * mass[i]
+        ahead_i[at + j] = told[k] + reach[k] * (gain[i] + lost[k] * mass[i])
 
 
 @fused
 def noisy_lines(
-    o: Table, f: Table, e: Table, n: int, w: int, rows: Ints, shift: Ints, taps: Table,
-    steps: int, end: Any, out: Table,
+    o: Table, f: Table, e: Table, n: int, w: int, rim: int, rows: Ints, shift: Ints, taps: Table,
+    steps: int, end: Any, places: Ints, scratch: Table, out: Table,
 ) -> None:  # fmt: skip
-    """Add the information of one angle to `out`: `steps` cells of range, `end` counts no-hits."""
+    """Add the information of one angle to `out`: `steps` cells of range, `end` counts no-hits.
+
+    Row r of the map is row q = r + rim of `rows` and `shift`; `places[r]` is where it goes.
+    """
     window = taps.size - 1
-    steps = min(steps, n + window)
+    fast = window == FAST < steps
     depth = max(1, min(window, steps))
-    block = max(steps - window, 1)
-    base = max(shift[0], shift[n - 1])
-    states = np.zeros((4, w + abs(shift[n - 1] - shift[0])), dtype=o.dtype)
-    h, g = np.empty(block * w, dtype=o.dtype), np.empty(block * w, dtype=o.dtype)
-    mass, gain = np.empty(block * w, dtype=o.dtype), np.empty(block * w, dtype=o.dtype)
-    ahead_m, ahead_i = np.empty(block * w, dtype=o.dtype), np.zeros(block * w, dtype=o.dtype)
-    ahead_m[:] = end
+    block = min(max(steps - window, 1), n)
+    slots = np.arange(block) * w
+    h, g, mass, gain = scratch[0], scratch[1], scratch[2], scratch[3]
+    ahead_m, ahead_i = scratch[4], scratch[5]
+    ahead_m[: block * w] = end
+    ahead_i[: block * w] = 0.0
+    states = np.zeros((4, w + n), dtype=o.dtype)
     size = (window + 1) * w
-    ring_h, ring_g = np.empty(depth * size, dtype=o.dtype), np.empty(depth * size, dtype=o.dtype)
-    hits, lead = np.empty(max(1, window) * w, dtype=o.dtype), np.empty(w, dtype=o.dtype)
-    slots = np.arange(block) * w  # looked up like `rows`
+    ring = np.zeros(6 * (w + 2 * FAST), dtype=o.dtype)
+    ring_h = np.zeros(0 if fast else depth * size + 2 * rim, dtype=o.dtype)
+    ring_g = np.zeros(ring_h.size, dtype=o.dtype)
+    hits = np.empty(0 if fast else (window + 1) * w, dtype=o.dtype)
+    lead = np.empty(0 if fast else w, dtype=o.dtype)
+    base = max(shift[rim], shift[rim + n - 1])
     for start in range((n - 1) // block * block, -1, -block):
         states[:] = 0.0
         states[0] = 1.0
         for r in range(min(start + block, n) - 1, start - 1, -1):
-            slot, at = r % depth * size, slots[r - start]
-            row, line = np.uintp(rows[r]), np.uintp(base - shift[r])
-            readings(
-                f, e, r, n, w, rows, shift, taps, lead, ring_h[slot : slot + size],
-                ring_g[slot : slot + size],
-            )  # fmt: skip
-            h[at : at + w] = ring_h[slot + window * w : slot + size]
-            g[at : at + w] = ring_g[slot + window * w : slot + size]
-            if window > 0 or steps < n:
+            q, at, place = r + rim, np.uintp(slots[r - start]), np.uintp(places[r])
+            if fast:
+                fast_row(
+                    o, f, e, q, w, rows, shift, taps, end, ring, at, h, g, mass, gain, place, out
+                )
+            else:
+                slot = np.uintp(q % depth * size + rim)
+                readings(f, e, q, w, rows, shift, taps, lead, slot, ring_h, ring_g)
+                full = slot + np.uintp(window * w)
+                for j in range(np.uintp(w)):
+                    h[at + j] = ring_h[full + j]
+                    g[at + j] = ring_g[full + j]
                 terminals(
-                    o, e, r, n, w, rows, shift, min(window, steps), end, ring_h, ring_g, mass,
-                    gain, at,
+                    o, e, q, w, rim, rows, shift, min(window, steps), size, end, ring_h, ring_g,
+                    at, mass, gain,
                 )  # fmt: skip
+                behind(o, f, e, q, w, rows, shift, taps, steps, hits, lead, place, out)
             if steps > window:
-                suffixes(o, e, row, line, w, h, g, np.uintp(at), states, ahead_m, ahead_i, out)
+                row, line = np.uintp(rows[q]), np.uintp(base - shift[q])
+                suffixes(o, e, row, line, w, at, h, g, states, ahead_m, ahead_i, place, out)
             else:
                 for j in range(np.uintp(w)):
-                    out[row + j] += gain[np.uintp(at) + j]
-            behind(o, f, e, r, n, w, rows, shift, taps, steps, hits, lead, out)
-        if start == 0:
-            break
+                    out[place + j] += gain[at + j]
+        if start == 0 or steps <= window:
+            continue
         states[:] = 0.0
         states[0] = 1.0
         for k in range(block):
-            ends(
-                start + k, start - block + k, n, w, shift, base, states, mass, gain, slots[k], end,
-                ahead_m, ahead_i,
-            )  # fmt: skip
+            at, origin = np.uintp(slots[k]), shift[start - block + k + rim]
+            line = np.uintp(base - origin)
+            d = shift[start + k + rim] - origin if start + k < n else w
+            ends(d, line, w, at, states, mass, gain, end, ahead_m, ahead_i)
             if start + k < n:
-                row = np.uintp(rows[start + k])
-                line = np.uintp(base - shift[start + k])
-                prefixes(o, e, row, line, w, h, g, np.uintp(slots[k]), states)
+                q = start + k + rim
+                line = np.uintp(base - shift[q])
+                prefixes(o, e, np.uintp(rows[q]), line, w, at, h, g, states)
 
 
 @fused
-def ends(
-    r: int, origin: int, n: int, w: int, shift: Ints, base: int, states: Table, mass: Table,
-    gain: Table, at: int, end: Any, ahead_m: Table, ahead_i: Table,
+def noisy_direction(
+    angles: npt.NDArray[np.float64], length: float, along_x: bool, first: int, whole: int,
+    noise: tuple[float, bool, float], end: float, rim: int, table: Table, out: Table,
 ) -> None:  # fmt: skip
-    """M and I at the start of the next block for windows from row `origin` that end at row r."""
-    reach, lost, past, told = states[0], states[1], states[2], states[3]
-    line, first = np.uintp(base - shift[origin]), np.uintp(at)
-    for j in range(np.uintp(w)):
-        k = line + j
-        ahead_m[first + j] = past[k] + reach[k] * end
-        ahead_i[first + j] = told[k] + reach[k] * lost[k] * end
-    if r < n:
-        d = shift[r] - shift[origin]
-        lo, hi = overlap(w, d)
-        for j in range(lo, hi):
-            k, last = line + j, np.uintp(at + d + np.intp(j))
-            ahead_m[first + j] = past[k] + reach[k] * mass[last]
-            ahead_i[first + j] = told[k] + reach[k] * (gain[last] + lost[k] * mass[last])
+    """Add the angles of one major axis to `out` (n, w); `table` has a rim of void cells."""
+    sigma, uniform, sigmas = noise
+    n, pitch = table.shape[1] - 2 * rim, table.shape[2]
+    w = out.shape[1]
+    o, f, e = table[0].ravel(), table[1].ravel(), table[2].ravel()
+    rows, shift = np.empty(n + 2 * rim, dtype=np.int64), np.empty(n + 2 * rim, dtype=np.int64)
+    places = np.empty(n, dtype=np.int64)
+    mass, taps = np.zeros(rim + 1), np.zeros(rim + 1, dtype=table.dtype)
+    past = table.dtype.type(end)
+    scratch = np.empty((6, min(n, steps_in_range(length, 1.0)) * w), dtype=table.dtype)
+    for angle in angles:
+        x, major, minor = major_axis(angle)
+        if x != along_x:
+            continue
+        fill_lines(major, minor, n + 2 * rim, pitch, first - rim, whole, rows, shift)
+        rows += rim
+        for r in range(n):
+            places[r] = (r if major > 0.0 else n - 1 - r) * w
+        mass[:] = 0.0
+        window = fill_noise(sigma, 1.0 / abs(major), uniform, sigmas, mass)
+        taps[:] = mass
+        steps = steps_in_range(length, major)
+        if window < FAST < steps:
+            window = FAST
+        noisy_lines(
+            o, f, e, n, w, rim, rows, shift, taps[: window + 1], min(steps, n + rim), past, places,
+            scratch, out.ravel(),
+        )  # fmt: skip
 
 
 @fused
@@ -259,38 +194,20 @@ def noisy_sweep(
     place: tuple[int, int, int, int],
     noise: tuple[float, bool, float],
     end: float,
+    rim: int,
     tables: tuple[Table, Table],
     out: tuple[Table, Table],
 ) -> None:
-    """Add the information of every angle to `out`; `tables` (3, h, w): o, f_occ, f_emp.
+    """Add the information of every angle to `out`; `tables` (3, h + 2 rim, > w + 2 rim): o, f, e.
 
-    `noise` is (sigma [cells], uniform?, half width of the kernel in sigmas); tables and `out`
-    come as is and transposed; `place` as in `fsmi._sweep.sweep`.
+    `noise` is (sigma [cells], uniform?, half width of the kernel in sigmas); `rim` is at least
+    that width; tables and `out` come as is and transposed; `place` as in `fsmi._sweep.sweep`.
     """
-    sigma, uniform, sigmas = noise
-    widest = noise_width(sigma, 1.0, uniform, sigmas)  # along an axis: the shortest cells
     top, left, height, width = place
-    _, h, w = tables[0].shape
-    rows, shift = np.empty(max(h, w), dtype=np.int64), np.empty(max(h, w), dtype=np.int64)
-    mass = np.zeros(widest + 1)
-    taps = np.zeros(widest + 1, dtype=tables[0].dtype)
-    past = tables[0].dtype.type(end)
-    for angle in angles:
-        along_x, major, minor = major_axis(angle)
-        window = fill_noise(sigma, 1.0 / abs(major), uniform, sigmas, mass)
-        taps[:] = mass
-        steps = steps_in_range(length, major)
-        if along_x:
-            fill_lines(major, minor, w, h, left, width, rows, shift)
-            t = tables[1]
-            noisy_lines(
-                t[0].ravel(), t[1].ravel(), t[2].ravel(), w, h, rows[:w], shift[:w],
-                taps[: window + 1], steps, past, out[1].ravel(),
-            )  # fmt: skip
-        else:
-            fill_lines(major, minor, h, w, top, height, rows, shift)
-            t = tables[0]
-            noisy_lines(
-                t[0].ravel(), t[1].ravel(), t[2].ravel(), h, w, rows[:h], shift[:h],
-                taps[: window + 1], steps, past, out[0].ravel(),
-            )  # fmt: skip
+    noisy_direction(angles, length, False, top, height, noise, end, rim, tables[0], out[0])
+    noisy_direction(angles, length, True, left, width, noise, end, rim, tables[1], out[1])
+
+
+def noisy_rim(noise: tuple[float, bool, float]) -> int:
+    """Width of the rim that the kernels need: the widest window, which is along an axis."""
+    return max(FAST, noise_width(noise[0], 1.0, noise[1], noise[2]))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fsmi._jit import fused
+from fsmi._jit import disjoint, fused
 from fsmi._lines import Ints, fill_lines, major_axis, steps_in_range
 
 Table = npt.NDArray[Any]
@@ -22,7 +22,7 @@ Flat = npt.NDArray[np.uintp]
 FUSED = 16  # angles a pass: reads the tables once for all of them, states still fit the L2 cache
 
 
-@fused
+@disjoint
 def unlimited_lines(
     a: Table, b: Table, n: int, w: int, rows: Ints, lines: Flat, count: int, states: Table,
     out: Table,
@@ -55,7 +55,7 @@ def unlimited_lines(
                 out[row + j] += value
 
 
-@fused
+@disjoint
 def windowed_lines(
     a: Table, b: Table, n: int, w: int, rows: Ints, shift: Ints, steps: int, states: Table,
     ahead: Table, out: Table,

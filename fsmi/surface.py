@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsmi._joint_sweep import joint_sweep
-from fsmi._noisy_sweep import noisy_sweep
+from fsmi._noisy_sweep import noisy_rim, noisy_sweep
 from fsmi._sweep import sweep
 from fsmi.grid import OccupancyGrid
 from fsmi.information import measure_tables, scan_mi
@@ -62,14 +62,14 @@ def sweep_angles(
     where = place or (0, 0, h, w)
     sigma = 0.0 if joint or measure == "shannon" else sensor.sigma / resolution
     length = sensor.max_range / resolution
-    o, hit, miss = (t.astype(dtype) for t in measure_tables(cells, sensor, measure))
-    plain = sigma == 0.0 and sensor.count_no_hit
-    tables = np.stack((o * hit + (1 - o) * miss, 1 - o) if plain else (o, hit, miss))
-    both = tables, np.ascontiguousarray(tables.transpose(0, 2, 1))
     noise = (sigma, measure == "uniform_fsmi", EXACT_SIGMAS if measure == "fsmi" else SIGMAS)
+    o, hit, miss = measure_tables(cells, sensor, measure)
+    plain = sigma == 0.0 and sensor.count_no_hit
+    rim = 0 if plain else noisy_rim(noise)
+    both = oriented((o * hit + (1 - o) * miss, 1 - o) if plain else (o, hit, miss), dtype, rim)
 
     def work(part: npt.NDArray[np.float64]) -> Map:
-        out = np.zeros((h, w), dtype=dtype), np.zeros((w, h), dtype=dtype)
+        out = np.zeros((h, padded(w)), dtype=dtype), np.zeros((w, padded(h)), dtype=dtype)
         if joint:
             beams = angle_step(sensor), sensor.n_beams
             joint_sweep(part, length, where, beams, both, out)
@@ -77,12 +77,38 @@ def sweep_angles(
             sweep(part, length, where, both, out)
         else:
             end = 1.0 if sensor.count_no_hit else 0.0
-            noisy_sweep(part, length, where, noise, end, both, out)
-        total: Map = out[0]
-        total += out[1].T
-        return total
+            noisy_sweep(part, length, where, noise, end, rim, both, out)
+        return np.asarray(out[0][:, :w] + out[1][:, :h].T)
 
     return _sum_parts(work, angles, n_threads, progress)
+
+
+def padded(width: int) -> int:
+    """Columns of a row in the kernels: whole vectors of sixteen, so that no loop has a rest."""
+    return (width + 15) // 16 * 16
+
+
+def oriented(tables: tuple[Map, ...], dtype: npt.DTypeLike, rim: int) -> tuple[Map, Map]:
+    """The tables (n, h, w) stacked, as they are and transposed, rows padded with zeros.
+
+    With a rim, that many more cells on all sides, and rows not a power of two apart: rows 4 KiB
+    apart share the few lines of one cache set, and the noisy kernels read fourteen at once.
+    """
+    out = []
+    for turn in (False, True):
+        h, w = tables[0].shape[::-1] if turn else tables[0].shape
+        pitch = padded(w + 2 * rim)
+        if rim:
+            pitch = padded(padded(w) + 2 * rim)
+            pitch += 16 * (1 - pitch // 16 % 2)
+        stack = np.zeros((len(tables), h + 2 * rim, pitch), dtype=dtype)
+        for layer, table in zip(stack, tables, strict=True):
+            layer[rim : rim + h, rim : rim + w] = table.T if turn else table
+        if rim:  # void cells: see fsmi._readings
+            stack[1, :rim] = stack[1, rim + h :] = -1.0
+            stack[1, :, :rim] = stack[1, :, rim + w :] = -1.0
+        out.append(stack)
+    return out[0], out[1]
 
 
 def _sum_parts(

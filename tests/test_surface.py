@@ -187,7 +187,7 @@ def test_joint_sweep_lies_near_the_sampled_truth() -> None:
     assert (best < 1.02 * true).all()
     # Digital lines have fewer cells than rays, so they see deeper into unknown space (wanted[3]).
     assert (np.abs(once / true - 1) < [0.15, 0.15, 0.15, 0.5, 0.15]).all()
-    assert (total > 4 * true).all()
+    assert (total > 2 * true).all()
     assert np.corrcoef(once, true)[0, 1] > 0.99
 
 
