@@ -1,20 +1,64 @@
-"""What critics are trained for. Each objective is a loss (F,) of scores, lower is better.
+"""What critics are trained for. Each objective is a loss (F,) of a batch, lower is better.
 
-`joint` (F, m) are scores of people with themselves, `by_x` and `by_y` (F, m, s) of the x (or y) of
-each person with others. All of them are at their best at the logarithm of the density ratio.
+All of them are at their best at the logarithm of the density ratio.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import final
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+@final
+@dataclass(frozen=True)
+class Batch:
+    """Scores of a batch of m people.
+
+    Attributes
+    ----------
+    joint : (F, m) everyone with themselves.
+    square : (F, m, m) everyone's x with everyone's y, or None if only some pairs were scored.
+    table : (F, 1 + s, m) x with the y of the person `steps` further; the first step is 0.
+    steps : the 1 + s steps of `table`.
+    """
+
+    joint: Tensor
+    square: Tensor | None = None
+    table: Tensor | None = None
+    steps: tuple[int, ...] = (0,)
+
+    def all_pairs(self) -> Tensor:
+        """Every score, the joint ones among them, (F, ...)."""
+        return self.square if self.square is not None else _given(self.table)
+
+    def product_sum(self, function: Callable[[Tensor], Tensor]) -> tuple[Tensor, int]:
+        """Sum (F,) of a function over the scores of different people, and how many they are."""
+        pairs = self.all_pairs()
+        total = function(pairs).sum((1, 2)) - function(self.joint).sum(1)
+        return total, pairs[0].numel() - self.joint.shape[1]
+
+    def picks(self) -> tuple[Tensor, Tensor]:
+        """ln sum e^T (F, m) over the candidates for each x, and for each y."""
+        if self.square is not None:
+            return torch.logsumexp(self.square, 2), torch.logsumexp(self.square, 1)
+        table = _given(self.table)
+        by_y = torch.stack([table[:, k].roll(step, 1) for k, step in enumerate(self.steps)], 1)
+        return torch.logsumexp(table, 1), torch.logsumexp(by_y, 1)
+
+
+Objective = Callable[[Batch], Tensor]
+
+
+def _given(table: Tensor | None) -> Tensor:
+    if table is None:
+        raise ValueError("a batch needs a square or a table of scores")
+    return table
 
 
 @final
@@ -29,36 +73,36 @@ class Mine:
         self.rate = rate
         self.average: Tensor | None = None
 
-    def __call__(self, joint: Tensor, by_x: Tensor, by_y: Tensor) -> Tensor:
+    def __call__(self, batch: Batch) -> Tensor:
         """The surrogate loss whose gradient is the corrected one."""
-        mean = by_x.exp().mean((1, 2))
-        now = mean.detach()
+        total, count = batch.product_sum(torch.exp)
+        now = total.detach() / count
         self.average = now if self.average is None else self.average.lerp(now, self.rate)
-        return mean / self.average - joint.mean(1)
+        return total / count / self.average - batch.joint.mean(1)
 
 
-def nwj(joint: Tensor, by_x: Tensor, by_y: Tensor) -> Tensor:
+def nwj(batch: Batch) -> Tensor:
     """E[e^T] - E[T]: Nguyen, Wainwright & Jordan (2010)."""
-    return by_x.exp().mean((1, 2)) - joint.mean(1)
+    total, count = batch.product_sum(torch.exp)
+    return total / count - batch.joint.mean(1)
 
 
-def infonce(joint: Tensor, by_x: Tensor, by_y: Tensor) -> Tensor:
+def infonce(batch: Batch) -> Tensor:
     """Pick the partner out of the batch, from both sides (van den Oord et al. 2018)."""
-    sides = [
-        torch.logsumexp(torch.cat([joint.unsqueeze(-1), others], -1), -1) for others in (by_x, by_y)
-    ]
-    return (0.5 * (sides[0] + sides[1]) - joint).mean(1)
+    by_x, by_y = batch.picks()
+    return (0.5 * (by_x + by_y) - batch.joint).mean(1)
 
 
-def jensen_shannon(joint: Tensor, by_x: Tensor, by_y: Tensor) -> Tensor:
+def jensen_shannon(batch: Batch) -> Tensor:
     """Tell pairs from non-pairs by logistic loss: the dual of Jensen-Shannon (f-GAN)."""
-    return functional.softplus(-joint).mean(1) + functional.softplus(by_x).mean((1, 2))
+    total, count = batch.product_sum(functional.softplus)
+    return functional.softplus(-batch.joint).mean(1) + total / count
 
 
-def donsker_varadhan(joint: Tensor, by_x: Tensor, by_y: Tensor) -> Tensor:
+def donsker_varadhan(batch: Batch) -> Tensor:
     """ln E[e^T] - E[T] with the plain gradient."""
-    count = by_x.shape[1] * by_x.shape[2]
-    return torch.logsumexp(by_x.flatten(1), 1) - math.log(count) - joint.mean(1)
+    total, count = batch.product_sum(torch.exp)
+    return torch.log(total) - math.log(count) - batch.joint.mean(1)
 
 
 def make_objective(name: str) -> Objective:

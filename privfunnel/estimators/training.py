@@ -16,7 +16,7 @@ from privfunnel.entropy import FloatArray
 from privfunnel.estimators.critics import Hybrid, Joint, Separable
 from privfunnel.estimators.elliptical import Elliptical, Side
 from privfunnel.estimators.folds import Rows
-from privfunnel.estimators.objectives import make_objective
+from privfunnel.estimators.objectives import Batch, make_objective
 
 Network = Separable | Joint | Hybrid
 # Scores are bent smoothly to stay within this: one wild pair must not decide e^T.
@@ -191,7 +191,7 @@ def train(
     batch = min(schedule.batch, rows.shape[1])
     for step in range(1, schedule.steps + 1):
         i = rows[sample.folds, _draw(len(parts), rows.shape[1], batch, rng)]
-        losses = loss_of(*_batch_scores(network, sample, i, schedule.shifts, rng))
+        losses = loss_of(_batch_scores(network, sample, i, schedule.shifts, rng))
         optimiser.zero_grad()
         torch.autograd.backward(losses.sum())
         _clip_each_fold(weights)
@@ -217,23 +217,20 @@ def _draw(folds: int, n: int, batch: int, rng: np.random.Generator) -> Tensor:
 
 def _batch_scores(
     network: Network, sample: Sample, i: Tensor, shifts: int, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    # Joint scores (F, m) and product scores by x and by y (F, m, s) of one batch of rows.
+) -> Batch:
+    # Scores of rows i (F, m) with themselves and with others of the batch.
     u, v = network.encode(sample.x[sample.folds, i], sample.y[sample.folds, i])
     m = i.shape[1]
     if isinstance(network, Separable):
         square = bent(sample.start_matrix(i) + network.matrix(u, v))
-        apart = ~torch.eye(m, dtype=torch.bool)
-        by_x, by_y = (s[:, apart].view(len(i), m, m - 1) for s in (square, square.transpose(1, 2)))
-        return square.diagonal(dim1=1, dim2=2), by_x, by_y
-    steps = [0, *(1 + rng.choice(m - 1, min(shifts, m - 1), replace=False)).tolist()]
+        return Batch(square.diagonal(dim1=1, dim2=2), square=square)
+    steps = (0, *(1 + rng.choice(m - 1, min(shifts, m - 1), replace=False)).tolist())
     partners = torch.cat([v.roll(-k, 1) for k in steps], 1)
     others = torch.cat([i.roll(-k, 1) for k in steps], 1)
-    repeated = i.repeat(1, len(steps))
-    scores = sample.start(repeated, others) + network.score(u.repeat(1, len(steps), 1), partners)
-    table = bent(scores).view(len(i), len(steps), m)
-    by_y = torch.stack([table[:, k].roll(step, 1) for k, step in enumerate(steps)][1:], -1)
-    return table[:, 0], table[:, 1:].transpose(1, 2), by_y
+    start = sample.start(i.repeat(1, len(steps)), others)
+    scores = bent(start + network.score(u.repeat(1, len(steps), 1), partners))
+    table = scores.view(len(i), len(steps), m)
+    return Batch(table[:, 0], table=table, steps=steps)
 
 
 def _validation(network: Network, sample: Sample, aside: Tensor) -> Tensor:
