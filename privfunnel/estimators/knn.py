@@ -18,7 +18,7 @@ from privfunnel.estimators import knn_terms
 from privfunnel.estimators.determined import determined
 from privfunnel.estimators.from_terms import Array, estimate_from_terms, neighbours
 from privfunnel.estimators.knn_terms import Terms
-from privfunnel.estimators.scores import scaled
+from privfunnel.estimators.scores import has_atoms, off_atoms, scaled, separated
 from privfunnel.variables import Variable, as_variable
 
 # A reading this close [nat] to the largest one possible at n rows says no more than "large".
@@ -43,8 +43,8 @@ def ksg_mi(
 ) -> Estimate:
     """MI [nat] by the estimator of Kraskov, Stogbauer & Grassberger (2004), first or second kind.
 
-    If one side is discrete, Ross' estimator is used instead; if both are or one is a mixture,
-    that of Gao et al.: see `details["note"]`.
+    If one side is discrete and the other continuous, Ross' estimator is used instead; if columns
+    are mixtures or both sides are discrete, that of Gao et al.: `details["note"]` says so.
 
     Parameters
     ----------
@@ -65,12 +65,13 @@ def ksg_mi(
         "scale": scale,
     }
     kinds = {x.kind, y.kind}
-    if kinds == {"discrete", "continuous"}:
-        note = "one side is discrete: Ross' estimator"
-        return _noted(ross_mi(x, y, **options), note)
-    if kinds != {"continuous"}:
-        note = "both sides have discrete columns: the estimator for mixtures"
+    smooth = [side for side in (x, y) if side.kind != "discrete"]
+    if kinds == {"discrete", "mixed"} or len(smooth) == 0 or any(map(has_atoms, smooth)):
+        del options["scale"]
+        note = "columns where single values stand for many rows: the estimator for mixtures"
         return _noted(mixed_mi(x, y, **options), note)
+    if "discrete" in kinds:
+        return _noted(ross_mi(x, y, **options), "one side is discrete: Ross' estimator")
     sides = [scaled(side.real, scale, rng) for side in (x, y)]
     name = "ksg" if kind == 1 else "ksg2"
     result = estimate_from_terms(KINDS[kind], sides, method=name, **_without_scale(options))
@@ -119,15 +120,20 @@ def mixed_mi(
     progress: Progress | None = None,
     n_permutations: int = 0,
     k: int = 3,
-    scale: str = "standard",
+    scale: str = "atoms",
 ) -> Estimate:
     """MI [nat] of mixtures of masses and densities by Gao, Kannan, Oh & Viswanath (2017).
 
-    Nominal columns enter as indicators. With scale="normal" only continuous columns are ranked.
+    Parameters
+    ----------
+    k : neighbours where rows differ; equal rows count all.
+    scale : "atoms" keeps values that stand for a tenth of the rows apart from the rest and brings
+        the rest to normal scores, ties drawn at random; the published algorithm, which takes every
+        repeated value for an atom, is one of the other scales (see `ksg_mi`).
     """
-    sides = [_mixture(side, scale, rng) for side in (x, y)]
+    sides = [_columns(side, scale, rng) for side in (x, y)]
     codes = [side.codes for side in (x, y) if side.kind == "discrete"]
-    return estimate_from_terms(
+    result = estimate_from_terms(
         knn_terms.mixed,
         sides,
         method="mixed_ksg",
@@ -138,6 +144,7 @@ def mixed_mi(
         n_permutations=n_permutations,
         codes=codes[0] if codes else None,
     )
+    return result if codes else _check_strength(result, x, y)
 
 
 def conditional_ksg_mi(
@@ -149,14 +156,14 @@ def conditional_ksg_mi(
     rng: np.random.Generator,
     progress: Progress | None = None,
     k: int = 3,
-    scale: str = "normal",
+    scale: str = "atoms",
 ) -> Estimate:
     """I(x; y | z) [nat]: within each level of a discrete z, else Frenzel & Pompe (2007)."""
-    a, b = (scaled(side.real, scale, rng) for side in (x, y))
+    a, b = (_columns(side, scale, rng) for side in (x, y))
     options: dict[str, Any] = {"confidence": confidence, "rng": rng, "progress": progress, "k": k}
     if z.kind == "discrete":
         return estimate_from_terms(_within_levels, [a, b, z.codes], method="ksg", **options)
-    sides = [a, b, scaled(z.real, scale, rng)]
+    sides = [a, b, _columns(z, scale, rng)]
     return estimate_from_terms(knn_terms.conditional, sides, method="ksg", **options)
 
 
@@ -172,37 +179,34 @@ def differential_entropy(x: Any, *, k: int = 3, base: float = 2) -> float:
     return float(terms.mean()) / check_base(base)
 
 
+def _columns(side: Variable, scale: str, rng: np.random.Generator) -> FloatArray:
+    return separated(side, rng) if scale == "atoms" else scaled(side.matrix, scale, rng)
+
+
 def _within_levels(x: FloatArray, y: FloatArray, codes: Array, k: int) -> FloatArray:
-    # KSG terms among the rows of equal code; a row alone in its level tells nothing.
+    # Terms among the rows of equal code; a row alone in its level tells nothing.
     terms = np.zeros(len(codes))
     for level in np.unique(codes):
         rows = np.flatnonzero(codes == level)
         if len(rows) > 1:
-            terms[rows] = knn_terms.ksg1(x[rows], y[rows], min(k, len(rows) - 1))
+            terms[rows] = knn_terms.mixed(x[rows], y[rows], min(k, len(rows) - 1))
     return terms
-
-
-def _mixture(side: Variable, scale: str, rng: np.random.Generator) -> FloatArray:
-    if scale != "normal":
-        return scaled(side.matrix, scale, rng)
-    parts: list[FloatArray] = []
-    for j, discrete in enumerate(side.discrete):
-        column = Variable(side.values[:, [j]], (discrete,), (side.nominal[j],), side.name)
-        parts.append(scaled(column.matrix, "standard" if discrete else "normal", rng))
-    return np.hstack(parts)
 
 
 def _check_strength(result: Estimate, x: Variable, y: Variable) -> Estimate:
     # Name relations that are exact as far as n rows can tell, and readings at their ceiling.
     raw, largest = result.details["raw"], result.details["largest"]
-    if raw > _STRONG * largest and determined(x.real, y.real):
+    free = off_atoms(x) & off_atoms(y)
+    share = float(free.mean())
+    strong = share > 0 and raw > _STRONG * share * largest
+    if strong and determined(x.values[free], y.values[free]):
         note = (
             "infinite: each side follows the other more closely than neighbouring rows differ; "
             f"`lower` is what {result.n} rows can show"
         )
         details = {**result.details, "infinite": True, "note": note}
         return dataclasses.replace(result, value=math.inf, upper=math.inf, details=details)
-    if raw > largest - _HEADROOM and result.n > 50:
+    if share == 1 and raw > largest - _HEADROOM and result.n > 50:
         note = f"close to the largest value that {result.n} rows can show: no upper end"
         details = {**result.details, "note": note}
         return dataclasses.replace(result, upper=math.inf, details=details)
@@ -210,7 +214,8 @@ def _check_strength(result: Estimate, x: Variable, y: Variable) -> Estimate:
 
 
 def _noted(result: Estimate, note: str) -> Estimate:
-    return dataclasses.replace(result, details={**result.details, "note": note})
+    notes = [note, result.details["note"]] if "note" in result.details else [note]
+    return dataclasses.replace(result, details={**result.details, "note": "; ".join(notes)})
 
 
 def _without_scale(options: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,26 @@
-"""Columns on a common scale: normal scores, standard deviations, or as they are."""
+"""Columns on a common scale: normal scores, standard deviations, or as they are.
+
+And columns with atoms, values that carry a share of the rows by themselves (a zero-inflated or
+censored column, codes), split into what is continuous and what is not.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtri
 
 from privfunnel.entropy import FloatArray
+from privfunnel.variables import Variable
+
+# A value is an atom from this share of the rows on, and this number of them. Values that repeat
+# less, as rounded ones do, are better told apart at random: cells of few rows read far too high.
+_ATOM_SHARE = 0.1
+_ATOM_ROWS = 10
+# Wider than any two normal scores are apart.
+_APART = 20.0
 
 
 def normal_scores(points: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -50,3 +63,47 @@ def scaled(points: FloatArray, scale: str, rng: np.random.Generator) -> FloatArr
     if scale not in SCALES:
         raise ValueError(f"scale must be one of {', '.join(SCALES)}, not {scale!r}")
     return SCALES[scale](points, rng)
+
+
+def has_atoms(side: Variable) -> bool:
+    """Whether a column of the side is nominal or has a value that stands for many rows."""
+    return any(side.nominal) or any(len(_atoms(column)) for column in side.values.T)
+
+
+def separated(side: Variable, rng: np.random.Generator) -> FloatArray:
+    """Columns (n, m) where rows of the same atoms are close and others far apart.
+
+    A column without atoms becomes its normal scores. One with atoms becomes two: the scores with
+    atoms at 0, and which atom it is, each `_APART` from the next. Together they say the same as
+    the column did, and no neighbourhood mixes an atom with the density around it.
+    """
+    scores = normal_scores(side.values, rng)
+    parts = []
+    for column, score, nominal in zip(side.values.T, scores.T, side.nominal, strict=True):
+        atoms = np.unique(column) if nominal else _atoms(column)
+        if len(atoms) == 0:
+            parts.append(score)
+            continue
+        place = np.minimum(np.searchsorted(atoms, column), len(atoms) - 1)
+        here = atoms[place] == column
+        parts += [np.where(here, 0.0, score), np.where(here, _APART * (place + 1), 0.0)]
+    return np.column_stack(parts)
+
+
+def off_atoms(side: Variable) -> npt.NDArray[np.bool_]:
+    """Rows (n,) of the side where no column is nominal or at an atom."""
+    free = np.full(len(side), not any(side.nominal))
+    for column in side.values.T:
+        atoms = _atoms(column)
+        if len(atoms):
+            free &= ~np.isin(column, atoms)
+    return free
+
+
+def _atoms(column: FloatArray) -> FloatArray:
+    # Sorted values that stand for many rows.
+    ordered = np.sort(column)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return ordered[:0]
+    levels, counts = np.unique(ordered, return_counts=True)
+    return np.asarray(levels[counts >= max(_ATOM_ROWS, _ATOM_SHARE * len(column))])
