@@ -229,10 +229,12 @@ def joint_codes(columns: list[Codes]) -> Codes:
 
 def _encode_narrow(column: npt.NDArray[Any]) -> tuple[Codes, npt.NDArray[Any]] | None:
     # Whole numbers in a narrow range: a lookup table instead of a sort.
-    low, high = float(column.min()), float(column.max())
+    # In 64 bits, where differences of narrow types do not wrap; Python's ints and floats are exact.
+    wide = column if column.dtype.kind == "f" else column.astype(np.int64)
+    low, high = wide.min().item(), wide.max().item()
     if not high - low < 65_536:
         return None
-    shifted = (column - column.min()).astype(np.int64)
+    shifted = (wide - low).astype(np.int64)
     if column.dtype.kind == "f" and not np.array_equal(shifted + low, column):
         return None
     present = np.bincount(shifted) > 0
