@@ -40,9 +40,10 @@ def summary(found: Findings) -> list[str]:
     s, leak = found.secret, found.together.leakage
     best = found.best_attacker
     lines = [
-        f"Seen together, {columns(found)} at least {bits(leak.value)} about {s.name}, "
-        f"{percent(found.together.share)} of the {bits(s.entropy)} there are to know "
-        f"({percent(found.confidence)} interval of this reading {interval(found.together)})."
+        f"Seen together, {columns(found)} at least {bits(leak.lower)} about {s.name}. "
+        f"The strongest attacker read {bits(leak.value)}, {percent(found.together.share)} of the "
+        f"{bits(s.entropy)} there are to know "
+        f"({percent(found.confidence)} interval {interval(found.together)})."
     ]
     if leak.lower <= 0.0:
         lines[0] = (
