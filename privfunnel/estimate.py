@@ -23,6 +23,8 @@ Rng = np.random.Generator | int | None
 
 __all__ = ["METHODS", "Estimate", "estimate_mi"]
 
+# Which extra brings a module that a method may miss.
+_EXTRAS = {"torch": "funnel", "sklearn": "audit", "threadpoolctl": "audit"}
 # Entries of `details` that are information and change with the base.
 _INFORMATION = ("raw", "standard_error", "null_mean", "least_detectable", "in_sample", "sampling")
 
@@ -196,7 +198,7 @@ def estimate_mi(
         if given is None:
             return function(a, second, **call, **options)
         conditional = load("privfunnel.estimators.conditional:conditional_mi")
-        return conditional(a, second, given, method=method, **call, **options)
+        return conditional(a, second, given, method=method, read=function, **call, **options)
 
     result = _trivial(first, second, method)
     if result is None:
@@ -209,6 +211,18 @@ def estimate_mi(
 def load(target: str) -> Callable[..., Estimate]:
     """The function that "module:name" points at, imported now."""
     module, name = target.split(":")
+    try:
+        return _function(module, name)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        raise ImportError(
+            f"this method needs {error.name}: pip install 'privfunnel-fsmi[{extra}]'"
+        ) from None
+
+
+def _function(module: str, name: str) -> Callable[..., Estimate]:
     function: Callable[..., Estimate] = getattr(import_module(module), name)
     return function
 
@@ -244,6 +258,9 @@ def _same_length(first: Variable, second: Variable, given: Variable | None) -> N
 
 
 def _trivial(first: Variable, second: Variable, method: str) -> Estimate | None:
+    if len(first) == 1:
+        nothing = (0.0, math.inf)
+        return from_reading(0.0, method=method, n=1, interval=nothing, note="one row tells nothing")
     for side in (first, second):
         if side.constant:
             note = f"{side.name} is constant, so it tells nothing"

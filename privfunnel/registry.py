@@ -57,6 +57,9 @@ def _knn(name: str, about: str, takes: Takes = "continuous", **preset: Any) -> M
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
+        "auto": Method(
+            "privfunnel.estimators.auto:auto_mi", "chosen by kind, n and dimension", "any"
+        ),
         "plugin": _plugin("none", "relative frequencies, as counted"),
         "corrected": _plugin("permutation", "plug-in less its mean under independence"),
         "miller_madow": _plugin("miller_madow", "plug-in with the first-order bias taken off"),

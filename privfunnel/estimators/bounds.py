@@ -8,6 +8,7 @@ whose mean is a lower bound at any sample size; the logarithm of an average woul
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -154,4 +155,5 @@ def held_out(readings: list[FoldReading], *, method: str, confidence: float) -> 
 def too_few(side: Variable, method: str) -> Estimate:
     """The empty answer for a sample that cannot be split."""
     note = f"{len(side)} rows are too few to train on and hold out (need {MIN_ROWS})"
-    return from_reading(0.0, method=method, n=len(side), bound="lower", note=note)
+    nothing = (0.0, math.inf)
+    return from_reading(0.0, method=method, n=len(side), bound="lower", interval=nothing, note=note)

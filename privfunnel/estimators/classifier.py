@@ -7,6 +7,7 @@ each person contributes one term, which gives the interval.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -51,7 +52,8 @@ def classifier_mi(
     name = "classifier" if len(models) > 1 else models[0]
     if codes.max() < 1 or len(codes) < 10:
         note = note or f"{len(codes)} rows are too few to train on"
-        return from_reading(0.0, method=name, n=len(x), bound="lower", note=note)
+        nothing = (0.0, math.inf)
+        return from_reading(0.0, method=name, n=len(x), bound="lower", interval=nothing, note=note)
     rows = np.arange(len(codes))
     if len(rows) > MAX_ROWS:
         rows = rng.choice(len(rows), MAX_ROWS, replace=False)
