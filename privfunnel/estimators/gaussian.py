@@ -11,8 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import stats
-from scipy.special import digamma
+from scipy.special import chdtrc, chdtri, chndtr, digamma, fdtrc
 
 from privfunnel.entropy import FloatArray
 from privfunnel.estimate import Estimate, Progress, from_reading, normal_quantile
@@ -120,17 +119,17 @@ def _p_value(plain: float, n: int, p: int, q: int) -> float:
     if min(p, q) == 1:
         k = max(p, q)
         statistic = (1 - wilks) / k / (wilks / (n - k - 1))
-        return max(float(stats.f.sf(statistic, k, n - k - 1)), 1e-16)
-    return max(float(stats.chi2.sf((n - 1 - (p + q + 1) / 2) * 2 * plain, p * q)), 1e-16)
+        return max(float(fdtrc(k, n - k - 1, statistic)), 1e-16)
+    return max(float(chdtrc(p * q, (n - 1 - (p + q + 1) / 2) * 2 * plain)), 1e-16)
 
 
 def _least_detectable(n: int, p: int, q: int, confidence: float, power: float = 0.8) -> float:
     # 2 n I is the non-centrality of a chi-squared statistic with p q degrees of freedom.
-    limit = stats.chi2.ppf(confidence, p * q)
-    low, high = 0.0, 10 * float(limit) + 50
+    limit = float(chdtri(p * q, 1 - confidence))
+    low, high = 0.0, 10 * limit + 50
     for _ in range(60):
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if stats.ncx2.sf(limit, p * q, middle) < power else (low, middle)
+        low, high = (middle, high) if chndtr(limit, p * q, middle) > 1 - power else (low, middle)
     return 0.5 * (low + high) / (2 * n)
 
 
