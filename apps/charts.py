@@ -173,10 +173,17 @@ def lines(
     log_x: bool = False,
     log_y: bool = False,
     marker: float | None = None,
+    counts: bool = False,
 ) -> alt.LayerChart:
-    """Curves: `frame` holds x, y, series; `marker` is a place on the x axis to point at."""
+    """Curves: `frame` holds x, y, series.
+
+    `marker` is a place on the x axis to point at; `counts` says that x holds whole numbers.
+    """
+    axis = alt.Axis(tickMinStep=1, format="d") if counts else alt.Axis()
     base = alt.Chart(frame).encode(
-        x=alt.X("x:Q", title=x_title, scale=alt.Scale(type="log" if log_x else "linear")),
+        x=alt.X(
+            "x:Q", title=x_title, axis=axis, scale=alt.Scale(type="log" if log_x else "linear")
+        ),
         color=alt.Color(
             "series:N",
             sort=list(dict.fromkeys(frame["series"])),

@@ -121,7 +121,7 @@ def show() -> None:
         if second.shape[0] == second.shape[1]:
             st.altair_chart(
                 lines(
-                    repeated(prior, first, second, 20), points=True,
+                    repeated(prior, first, second, 20), points=True, counts=True,
                     x_title="passes n through the second channel", y_title="I(X;Z) after n [bit]",
                 ),
                 key="chain_curve", alt="Information about X falls with every further pass",

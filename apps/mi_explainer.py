@@ -21,6 +21,7 @@ CHAPTERS = {
     "Data processing": "mi_chain",
     "Conditioning": "mi_conditional",
     "Estimators": "mi_playground",
+    "Feature selection": "mi_selection",
     "Heat flow": "mi_heat",
     "Quiz": "mi_quiz",
 }

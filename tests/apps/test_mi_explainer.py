@@ -140,13 +140,30 @@ def test_correlation_of_an_upload() -> None:
 
 
 def test_playground() -> None:
-    page = open_page(PAGE, chapter="Estimators", play_n=300, play_repeats=2)
+    page = open_page(
+        PAGE, chapter="Estimators", play_n=300, play_repeats=2, play_methods_numbers=["ksg"]
+    )
     table = page.dataframe[0].value
     assert (table["mean error"] < 0.6).all()
     page.selectbox(key="play_task").select("randomised response k=10").run()
     assert check(page).dataframe[0].value["estimator"].iloc[0] == "plugin"
     page.get("pills")[0].set_value([]).run()
     assert "Choose an estimator" in check(page).info[0].value
+
+
+def test_relevance_buys_copies_and_mrmr_does_not() -> None:
+    page = open_page(PAGE, chapter="Feature selection")
+    takes = [m.value for m in page.markdown if " takes " in m.value]
+    assert takes == [
+        "**relevance** takes signal A → copy of A → another copy of A",
+        "**mrmr** takes signal A → signal B → noise 1",
+    ]
+    page.selectbox(key="select_data").select("anes96").run()
+    page.selectbox(key="select_target").select("party").run()
+    page.slider(key="select_k").set_value(1).run()
+    assert "**mrmr** takes vote" in [m.value for m in check(page).markdown]
+    page.get("pills")[0].set_value([]).run()
+    assert "Choose a criterion" in check(page).info[0].value
 
 
 @pytest.mark.parametrize("start", ["Two points", "Gaussian"])
