@@ -38,7 +38,7 @@ def discrete() -> Frontier:
 
 @pytest.fixture(scope="module")
 def of_table() -> Frontier:
-    return frontier(people(), "secret", [0.1, 0.4], n_steps=60)
+    return frontier(people(), "secret", [0.1, 0.4], n_steps=50)
 
 
 def test_discrete_rows_rise_inside_the_region(discrete: Frontier) -> None:

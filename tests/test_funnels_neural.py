@@ -29,7 +29,7 @@ def shifted(n: int = 700, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module")
 def funnel() -> NeuralFunnel:
     x, s = shifted()
-    return NeuralFunnel(0.1, utility="channel", n_outputs=1, n_steps=200, rng=0).fit(x, s)
+    return NeuralFunnel(0.1, utility="channel", n_outputs=1, n_steps=150, rng=0).fit(x, s)
 
 
 def exact_leakage(funnel: NeuralFunnel) -> float:
@@ -49,7 +49,7 @@ def test_budget_is_held_and_utility_is_left(funnel: NeuralFunnel) -> None:
     assert funnel.leakage.value <= 0.1
     assert funnel.status in ("within", "undecided")
     assert funnel.utility.value > 0.7
-    assert funnel.utility.value < funnel.capacity == pytest.approx(0.5 * math.log2(1 + 1 / 0.09))
+    assert funnel.utility.lower < funnel.capacity == pytest.approx(0.5 * math.log2(1 + 1 / 0.09))
 
 
 def test_fresh_reading_is_near_the_exact_leakage(funnel: NeuralFunnel) -> None:
@@ -76,7 +76,7 @@ def test_continuous_secret_and_mine() -> None:
     rng = np.random.default_rng(0)
     s = rng.normal(size=500)
     x = 0.8 * s + 0.6 * rng.normal(size=500)
-    funnel = NeuralFunnel(0.15, n_outputs=1, n_steps=150, rng=0).fit(x, s)
+    funnel = NeuralFunnel(0.15, n_outputs=1, n_steps=120, rng=0).fit(x, s)
     assert funnel.leakage.value <= 0.15
     # The linear release of the same utility, the worst there is, leaks much more.
     kept = 2.0 ** (-2.0 * funnel.utility.value)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from privfunnel.funnels.critics import PairCritic
 
 _TINY = 1e-12
+_BOUND = 6.0
 
 
 @runtime_checkable
@@ -111,7 +112,8 @@ class ColumnChannel(nn.Module):
     def logits(self, x: Tensor) -> Tensor:
         """Unnormalised log chances of the groups of each column, (m, d, w)."""
         moved: Tensor = self.net(x.flatten(1)).view(-1, self.n_columns, self.width)
-        return moved + self.keep * x + self.mask
+        # Bounded: a column that was given up once must be able to come back.
+        return _BOUND * torch.tanh(moved / _BOUND) + self.keep * x + self.mask
 
     def draw(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Z as indicators (m, d w) and the logits; gradients pass straight through the draw."""

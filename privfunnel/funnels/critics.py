@@ -40,13 +40,25 @@ class Adversary(nn.Module):
             raise ValueError("cross-entropy needs a discrete S; use engine='mine'")
         inputs = n_inputs + (0 if prior is not None else n_secret)
         outputs = 1 if prior is None else len(prior)
-        self.first = nn.Parameter(torch.randn(N_HALVES, inputs, hidden) * 2.0 / inputs**0.5)
-        self.first_bias = nn.Parameter(0.1 * torch.randn(N_HALVES, 1, hidden))
-        self.second = nn.Parameter(torch.randn(N_HALVES, hidden, hidden) * (1.5 / hidden) ** 0.5)
+        self.first = nn.Parameter(torch.empty(N_HALVES, inputs, hidden))
+        self.first_bias = nn.Parameter(torch.empty(N_HALVES, 1, hidden))
+        self.second = nn.Parameter(torch.empty(N_HALVES, hidden, hidden))
         self.second_bias = nn.Parameter(torch.zeros(N_HALVES, 1, hidden))
-        self.last = nn.Parameter(0.1 * torch.randn(N_HALVES, hidden, outputs))
+        self.last = nn.Parameter(torch.empty(N_HALVES, hidden, outputs))
         self.linear = nn.Parameter(torch.zeros(N_HALVES, inputs, outputs))
         self.last_bias = nn.Parameter(torch.zeros(N_HALVES, 1, outputs))
+        self.reset()
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Forget everything: the encoder has learnt to outwit these weights."""
+        _, inputs, hidden = self.first.shape
+        self.first.normal_(0.0, 2.0 / inputs**0.5)
+        self.first_bias.normal_(0.0, 0.5)
+        self.second.normal_(0.0, (1.5 / hidden) ** 0.5)
+        self.last.normal_(0.0, 0.1)
+        for bias in (self.second_bias, self.linear, self.last_bias):
+            bias.zero_()
 
     def scores(self, inputs: Tensor) -> Tensor:
         """Two layers and a linear path, (2, m, inputs) -> (2, m, outputs)."""

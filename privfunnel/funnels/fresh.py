@@ -15,13 +15,14 @@ from scipy.special import logsumexp
 
 from privfunnel.columns import quantile_bins
 from privfunnel.entropy import FloatArray
-from privfunnel.estimate import Estimate, from_reading
-from privfunnel.estimators.attackers import attack_all, strongest
+from privfunnel.estimate import Estimate, from_reading, normal_quantile
+from privfunnel.estimators.attackers import attack, attack_all, strongest
 from privfunnel.variables import Codes
 
 Status = Literal["within", "over", "undecided"]
 # Groups that a continuous secret is cut into: merging values can only lower a reading.
 SECRET_BINS = 4
+_QUICK = 2000
 
 
 def fresh_leakage(
@@ -45,6 +46,21 @@ def fresh_leakage(
     return dataclasses.replace(worst, details=details)
 
 
+def quick_leakage(released: FloatArray, secret: Codes, rng: np.random.Generator) -> float:
+    """The larger of two cheap cross-fitted attackers [nat]: what steers training, not a report."""
+    closed = np.unique(secret, return_inverse=True)[1].astype(np.int64)
+    if closed.max() < 1:
+        return 0.0
+    if len(closed) > _QUICK:
+        rows = rng.choice(len(closed), _QUICK, replace=False)
+        released, closed = released[rows], np.unique(closed[rows], return_inverse=True)[1]
+    readings = [
+        float(attack(released, closed, name, n_folds=3, rng=rng).gains().mean())
+        for name in ("logistic", "boosted trees")
+    ]
+    return max(readings)
+
+
 def secret_codes(values: FloatArray, discrete: bool) -> Codes:
     """Codes (n,) of one column of secrets: levels, or quantile groups of numbers."""
     if discrete:
@@ -57,6 +73,18 @@ def status_of(leakage: Estimate, budget: float) -> Status:
     if leakage.value > budget:
         return "over"
     return "within" if leakage.upper <= budget else "undecided"
+
+
+def aim(budget: float, n_people: int, *, confidence: float) -> float:
+    """The leakage [nat] to train for, so that a fresh reading and its interval fit the budget.
+
+    A leak of I nats is read from n people with a standard error of about sqrt(2 I / n). At most
+    80 % of the budget: the loop reads too little; at least 30 %: then the data decides.
+    """
+    z = normal_quantile(0.5 + confidence / 2)
+    slope = z * math.sqrt(2.0 / n_people)
+    root = 0.5 * (math.sqrt(slope**2 + 4.0 * budget) - slope)
+    return float(np.clip(root**2, 0.3 * budget, 0.8 * budget))
 
 
 def known_noise_information(mean: FloatArray, z: FloatArray, noise: float) -> Estimate:

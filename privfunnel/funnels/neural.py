@@ -15,8 +15,10 @@ from privfunnel.estimators.attackers import attack_all, strongest
 from privfunnel.funnels.encoding import Encoding
 from privfunnel.funnels.fresh import (
     Status,
+    aim,
     fresh_leakage,
     known_noise_information,
+    quick_leakage,
     secret_codes,
     status_of,
 )
@@ -37,9 +39,8 @@ except ImportError as error:  # pragma: no cover
 Engine = Literal["auto", "mine", "cross_entropy"]
 Utility = Literal["auto", "mine", "channel", "task"]
 FEWEST = 40
-# How often a release over its budget is trained again, and how much of the budget the loop gets.
+# How often a release over its budget is trained again.
 ROUNDS = 3
-INNER = 0.8
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,9 @@ class NeuralFunnel:
         secret = secret_codes(s.values[:, 0], s.kind == "discrete")
         self._check_budget(secret)
         inputs = torch.from_numpy(encoding.apply(x.values)).float()
-        budget, inner = self.budget * self._log, INNER * self.budget * self._log
         level = 1.0 - (1.0 - self._confidence) / ROUNDS
+        budget = self.budget * self._log
+        inner = aim(budget, n_held, confidence=level)
         with seeded(int(rng.integers(2**31))):
             channel = self._channel(encoding.width, kind, goal)
             for attempt in range(ROUNDS):
@@ -148,7 +150,15 @@ class NeuralFunnel:
                     target,
                     budget=inner,
                     task=_task_tensor(goal, fit),
-                    settings=Settings(n_steps=self._n_steps if not attempt else self._n_steps // 2),
+                    check=lambda: quick_leakage(
+                        _release(channel, inputs[fit], rng)[1], secret[fit], rng
+                    ),
+                    settings=Settings(
+                        n_steps=self._n_steps // (2 if attempt else 1),
+                        check_every=100,
+                        # Z has few dimensions: its adversary need not be held back.
+                        weight_penalty=1e-4,
+                    ),
                     progress=_part(progress, attempt / ROUNDS, 0.9 / ROUNDS),
                 )
                 mean, z = _release(channel, inputs[held], rng)

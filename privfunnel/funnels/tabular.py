@@ -12,10 +12,17 @@ import numpy as np
 
 from privfunnel.columns import Table
 from privfunnel.counting import count
-from privfunnel.entropy import entropy
+from privfunnel.entropy import FloatArray, entropy
 from privfunnel.estimate import Estimate, Progress, Rng, from_reading, normal_quantile
 from privfunnel.estimators.plugin import table_mi
-from privfunnel.funnels.fresh import Status, fresh_leakage, secret_codes, status_of
+from privfunnel.funnels.fresh import (
+    Status,
+    aim,
+    fresh_leakage,
+    quick_leakage,
+    secret_codes,
+    status_of,
+)
 from privfunnel.funnels.groups import Groups
 from privfunnel.funnels.model_file import save_model
 from privfunnel.variables import Codes
@@ -33,10 +40,8 @@ except ImportError as error:  # pragma: no cover
     ) from None
 
 FEWEST = 100
-# How often a release over its budget is trained again, and how much of the budget the loop gets: it
-# reads too little, and the interval of the fresh reading has to fit under the budget too.
+# How often a release over its budget is trained again.
 ROUNDS = 3
-INNER = 0.6
 
 
 @final
@@ -131,7 +136,7 @@ class TableFunnel:
         groups = tuple(Groups.fit(column) for column in chosen)
         grouped = np.stack([g.encode(chosen[g.name]) for g in groups], axis=1)
         channel, leakage, in_loop, attempts = self._train(
-            chosen, groups, grouped, codes, fit, held, start, rng, progress
+            groups, grouped, codes, fit, held, start, rng, progress
         )
         level = 1.0 - (1.0 - self._confidence) / ROUNDS
         before = fresh_leakage(chosen.take(held).matrix(), codes[held], confidence=level, rng=rng)
@@ -253,7 +258,6 @@ class TableFunnel:
 
     def _train(
         self,
-        chosen: Table,
         groups: tuple[Groups, ...],
         grouped: Codes,
         codes: Codes,
@@ -264,7 +268,8 @@ class TableFunnel:
         progress: Progress | None,
     ) -> tuple[ColumnChannel, Estimate, float, int]:
         budget = self.budget * math.log(2)
-        inner, level = INNER * budget, 1.0 - (1.0 - self._confidence) / ROUNDS
+        level = 1.0 - (1.0 - self._confidence) / ROUNDS
+        inner = aim(budget, len(held), confidence=level)
         secret = np.unique(codes[fit], return_inverse=True)[1]
         prior = torch.from_numpy(np.bincount(secret) / len(secret)).float()
         with seeded(int(rng.integers(2**31))):
@@ -272,20 +277,24 @@ class TableFunnel:
             if start is not None:
                 channel.load_state_dict(start._get().channel.state_dict())
             x = _indicators(grouped[fit], channel.width)
+
+            def released(people: Codes) -> FloatArray:
+                redrawn = _draw(channel, grouped[people], rng)
+                return _table(groups, redrawn, rng).matrix()
+
             for attempt in range(1, ROUNDS + 1):
-                adversary = Adversary(x[0].numel(), self._engine, prior=prior)
                 afresh = attempt == 1 and start is None
                 trained = train(
                     channel,
-                    adversary,
+                    Adversary(x[0].numel(), self._engine, prior=prior),
                     x,
                     torch.from_numpy(secret),
                     budget=inner,
+                    check=lambda: quick_leakage(released(fit), codes[fit], rng),
                     settings=Settings(n_steps=self._n_steps // (1 if afresh else 2)),
                     progress=_part(progress, attempt),
                 )
-                released = _table(groups, _draw(channel, grouped[held], rng), rng)
-                leakage = fresh_leakage(released.matrix(), codes[held], confidence=level, rng=rng)
+                leakage = fresh_leakage(released(held), codes[held], confidence=level, rng=rng)
                 if leakage.value <= budget:
                     break
                 inner *= max(0.2, 0.7 * budget / leakage.value)

@@ -16,9 +16,8 @@ from privfunnel.funnels.critics import N_HALVES, Adversary
 
 Progress = Callable[[float, str], None]
 
-# Budgets below this [nat] do not make the price jumpier; the price stays between these.
-_SMALL = 0.02
-_PRICES = (0.05, 100.0)
+# No bit of the secret is worth more of utility than this.
+_HIGHEST = 100.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,9 @@ class Settings:
     batch : people of one half in one step.
     learning_rate, adversary_rate : of Adam.
     weight_penalty : of the adversary's weights.
-    force : change of the log price in one step when the reading is twice the budget.
+    force : change of the price in one step for each nat over the target.
+    stiffness : price of one more nat over the target, at once.
+    check_every : steps between two honest readings.
     """
 
     n_steps: int = 500
@@ -40,8 +41,10 @@ class Settings:
     batch: int = 256
     learning_rate: float = 5e-3
     adversary_rate: float = 5e-3
-    weight_penalty: float = 1e-2
-    force: float = 0.02
+    weight_penalty: float = 2e-2
+    force: float = 0.5
+    stiffness: float = 50.0
+    check_every: int = 50
 
 
 @dataclass(frozen=True)
@@ -61,50 +64,104 @@ def train(
     *,
     budget: float,
     task: Tensor | None = None,
+    check: Callable[[], float] | None = None,
     settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Train a channel in place on people x (n, ...), s (n, ...) for a budget [nat].
 
-    The price of leakage is the multiplier of a Lagrangian. Its logarithm rises while the smoothed
-    reading is over the budget and falls while it is under, in proportion.
+    The price of leakage is that of an augmented Lagrangian: a multiplier that follows the smoothed
+    reading and a penalty on what is over the target. The target starts at the budget; every
+    `check_every` steps an honest reading [nat] says by how much the adversary is wrong, and the
+    target is moved by that. In the end the channel is the one of the check with most utility
+    within the budget, if there was one.
     """
     options = settings or Settings()
     encoder = torch.optim.Adam(channel.parameters(), lr=options.learning_rate)
     attacker = torch.optim.Adam(adversary.parameters(), lr=options.adversary_rate)
     half = len(x) // N_HALVES
     order = torch.randperm(len(x))[: half * N_HALVES].view(N_HALVES, half)
-    price, smooth, utility = 1.0, 0.0, 0.0
+    watch = _Watch(budget, options)
     channel.train()
     for step in range(options.n_steps):
         _slow_down(encoder, options.learning_rate, step / options.n_steps)
         rows = _batch(order, options.batch)
-        for _ in range(options.adversary_steps):
-            with torch.no_grad():
-                z, _law = channel.draw(x[rows.flatten()])
-            loss = -adversary.reading(_halves(z), s[rows]).sum()
-            loss = loss + options.weight_penalty * adversary.penalty()
-            attacker.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            attacker.step()
         flat = rows.flatten()
+        _teach(adversary, attacker, channel, x[flat], s[rows], options)
         z, law = channel.draw(x[flat])
         kept = channel.utility(x[flat], z, law, None if task is None else task[flat])
         leak = adversary.crossed(_halves(z), s[rows])
-        now = float(leak.detach())
-        smooth = now if step == 0 else 0.95 * smooth + 0.05 * now
-        excess = (smooth - budget) / max(budget, _SMALL)
-        price = float(np.clip(price * math.exp(options.force * np.clip(excess, -1, 3)), *_PRICES))
-        objective = price * leak - kept
+        price = watch.price_after(float(leak.detach()), float(kept.detach()))
         encoder.zero_grad()
-        objective.backward()
+        (price * leak - kept).backward()
         nn.utils.clip_grad_norm_(channel.parameters(), 10.0)
         encoder.step()
-        utility = float(kept.detach())
+        if check is not None and (step + 1) % options.check_every == 0:
+            channel.eval()
+            if watch.checked(check(), channel):
+                adversary.reset()
+                attacker = torch.optim.Adam(adversary.parameters(), lr=options.adversary_rate)
+            channel.train()
         if progress is not None and step % 10 == 0:
-            progress(step / options.n_steps, f"leakage in the loop {smooth / math.log(2):.3f} bits")
+            words = f"leakage in the loop {watch.leakage / math.log(2):.3f} bits"
+            progress(step / options.n_steps, words)
+    if watch.best is not None:
+        channel.load_state_dict(watch.best)
     channel.eval()
-    return Trained(smooth, utility, price)
+    return Trained(watch.leakage, watch.utility, watch.price)
+
+
+class _Watch:
+    """Smoothed readings, the price that follows them, and the best channel so far."""
+
+    def __init__(self, budget: float, options: Settings) -> None:
+        self.budget, self.target, self.options = budget, budget, options
+        self.price, self.leakage, self.utility = 1.0, math.nan, math.nan
+        self.honest = -math.inf
+        self.best: dict[str, Tensor] | None = None
+        self._best_utility = -math.inf
+
+    def price_after(self, leakage: float, utility: float) -> float:
+        first = math.isnan(self.leakage)
+        self.leakage = leakage if first else 0.9 * self.leakage + 0.1 * leakage
+        self.utility = utility if first else 0.9 * self.utility + 0.1 * utility
+        # An adversary that was outwitted does not lower the price.
+        over = max(self.leakage - self.target, self.honest - self.budget)
+        slow = self.price + self.options.force * over
+        self.price = float(np.clip(slow, 0.0, _HIGHEST))
+        # The quick part vanishes as soon as the reading is under the target: no overshoot.
+        quick = self.price + self.options.stiffness * (leakage - self.target)
+        return float(np.clip(quick, 0.0, _HIGHEST))
+
+    def checked(self, honest: float, channel: Any) -> bool:
+        """Take an honest reading in; whether the adversary has lost and must start anew."""
+        self.honest = honest
+        # Half of the way (in logarithms): the honest reading is noisy too.
+        scale = max(self.leakage, 0.1 * self.budget) / max(honest, 0.1 * self.budget, 1e-9)
+        wanted = self.budget * float(np.clip(scale, 0.3, 3.0))
+        self.target = math.sqrt(max(self.target, 1e-9) * max(wanted, 1e-9))
+        if honest <= self.budget and self.utility > self._best_utility:
+            self._best_utility = self.utility
+            self.best = {k: v.detach().clone() for k, v in channel.state_dict().items()}
+        return honest > self.budget and honest > 2.0 * self.leakage
+
+
+def _teach(
+    adversary: Adversary,
+    optimiser: torch.optim.Optimizer,
+    channel: Any,
+    x: Tensor,
+    s: Tensor,
+    options: Settings,
+) -> None:
+    for _ in range(options.adversary_steps):
+        with torch.no_grad():
+            z, _law = channel.draw(x)
+        loss = -adversary.reading(_halves(z), s).sum()
+        loss = loss + options.weight_penalty * adversary.penalty()
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
 
 
 def _halves(z: Tensor) -> Tensor:
