@@ -77,7 +77,7 @@ def three_views() -> Views:
 
 
 def test_strategies_by_hand() -> None:
-    best = {name: int(np.argmax(rank(three_views()))) for name, rank in STRATEGIES.items()}
+    best = {name: int(np.argmax(s.rank(three_views()))) for name, s in STRATEGIES.items()}
     assert best["nearest"] == 0  # the third is no frontier
     assert best["explore_lite"] == 1  # 12 - 3 * 4 = 0 against 0.5 - 3 * 1 = -2.5
     assert best["count_rate"] == 2

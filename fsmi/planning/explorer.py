@@ -29,8 +29,6 @@ from fsmi.planning.views import Views, candidate_views
 from fsmi.raycast import grid_poses
 from fsmi.sensor import RangeSensor
 
-HYSTERESIS = 0.15  # a new goal must be this much better than the one the robot is driving to
-
 
 @final
 class Explorer:
@@ -132,8 +130,26 @@ class Explorer:
         pose = (float(points[0, 0]), float(points[0, 1]), float(points[0, 2]))
         return is_clear(grid, passable_from(known, room, pose, self.robot_radius), points)
 
-    def plan(self, grid: OccupancyGrid, pose: npt.ArrayLike) -> Plan:
+    def plan(
+        self,
+        grid: OccupancyGrid,
+        pose: npt.ArrayLike,
+        *,
+        others: npt.ArrayLike | None = None,
+        avoid: npt.ArrayLike | None = None,
+    ) -> Plan:
         """The next goal and the path to it, or why there is none.
+
+        Parameters
+        ----------
+        grid : OccupancyGrid
+            The map; it may have grown or moved since the last plan.
+        pose : (x, y, theta)
+            Where the last scan was taken [m, m, rad].
+        others : array (k, 3), optional
+            Views that other robots are going to take: what they will see counts nothing here.
+        avoid : array (k, 2), optional
+            Places [m] where other robots of the same size stand.
 
         Raises
         ------
@@ -154,10 +170,15 @@ class Explorer:
             self._memory.add(grid, Sight.of(known, self.sensor), here)
             known = self.knowledge(grid)
         room = traversable(known, self.robot_radius)
+        if avoid is not None and np.size(avoid):
+            room = room.without(grid, np.asarray(avoid, dtype=np.float64), 2.0 * self.robot_radius)
         field = distance_field(known, room, here, robot_radius=self.robot_radius)
         if not (room.open & np.isfinite(field.distance)).any():
             return self._look_here(known, here)
-        return self._choose(known, room, field)
+        sight = Sight.of(known, self.sensor)
+        if others is not None and np.size(others):
+            sight = sight.without(others)
+        return self._choose(sight, room, field)
 
     def _look_here(self, known: Knowledge, here: Pose) -> Plan:
         """The plan of a robot that knows of no place to go to: a scan, unless it does not help."""
@@ -194,12 +215,13 @@ class Explorer:
             self._blacklist.add(self._goal[0], self._goal[1], self._plans, reason)
         self._goal, self._idle = None, 0
 
-    def _choose(self, known: Knowledge, room: Traversable, field: DistanceField) -> Plan:
+    def _choose(self, sight: Sight, room: Traversable, field: DistanceField) -> Plan:
+        known = sight.known
         shortest = max(1, round(self.robot_radius / known.belief.resolution))
         frontiers = find_frontiers(known, min_cells=min(3, shortest))
         points = find_viewpoints(known, room, field, frontiers, max_range=self.sensor.max_range)
         views = candidate_views(
-            Sight.of(known, self.sensor), field, points,
+            sight, field, points,
             gain=self.gain, goal=self._goal, limit=self.max_candidates,
             least=self.worthwhile(known),
         )  # fmt: skip
@@ -211,17 +233,9 @@ class Explorer:
         good = views.take(worth[allowed])
         if len(good) == 0:
             return self._nothing_left(known, points, views, len(worth))
-        utility = STRATEGIES[self.strategy](good)
-        best = self._committed(good, utility)
-        return self._go(good, utility, best)
-
-    def _committed(self, views: Views, utility: npt.NDArray[np.float64]) -> int:
-        """The best candidate, unless the present goal is nearly as good."""
-        best, goal = int(utility.argmax()), views.goal
-        if goal < 0:
-            return best
-        nearly = utility[goal] + HYSTERESIS * abs(utility[goal])
-        return best if utility[best] > nearly else goal
+        strategy = STRATEGIES[self.strategy]
+        utility = strategy.rank(good)
+        return self._go(good, utility, strategy.choose(good, utility))
 
     def _go(self, views: Views, utility: npt.NDArray[np.float64], chosen: int) -> Plan:
         order = np.argsort(-utility, kind="stable")

@@ -67,6 +67,16 @@ class Traversable:
     open: Mask
     weight: npt.NDArray[np.uint8]
 
+    def without(
+        self, grid: OccupancyGrid, xy: npt.NDArray[np.float64], radius: float
+    ) -> Traversable:
+        """The same without the cells whose centre is within `radius` [m] of the points (k, 2)."""
+        rows, columns = np.indices(self.open.shape)
+        u, v = grid.world_to_grid(np.atleast_2d(xy)).T
+        gaps = (columns[..., None] + 0.5 - u) ** 2 + (rows[..., None] + 0.5 - v) ** 2
+        near = (gaps <= (radius / grid.resolution) ** 2).any(axis=-1)
+        return Traversable(self.open & ~near, self.weight)
+
     def __repr__(self) -> str:
         return f"Traversable({int(self.open.sum())} of {self.open.size} cells open)"
 

@@ -9,7 +9,7 @@ makes hundreds of candidates affordable in a plan. `fsmi.scan_mi` of the same be
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -198,6 +198,12 @@ class Sight:
         room = 2000 * max(1, len(np.atleast_2d(np.asarray(poses))))
         _, starts, cells = self._run(poses, self.pass_on, self.worth, LIKELY, room)
         return starts, cells
+
+    def without(self, poses: npt.ArrayLike) -> Sight:
+        """The same belief in which what scans at `poses` (P, 3) probably see is worth nothing."""
+        worth = self.worth.copy()
+        worth.ravel()[self.likely(poses)[1]] = 0.0
+        return replace(self, worth=worth)
 
     def __repr__(self) -> str:
         return f"Sight({self.known!r})"
