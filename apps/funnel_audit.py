@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 from charts import intervals
-from funnel_data import Task, cached
-from ui import SHARED, metrics, plain, progress_bar, sources
+from funnel_data import Task
+from ui import SHARED, metrics, plain, progress_bar, remembered, sources
 
 from privfunnel.audit.audit import audit
 from privfunnel.audit.report import AuditReport
@@ -19,7 +19,7 @@ VERDICTS = {
 SMALL = 3000  # rows up to which the audit starts by itself
 
 
-@cached()
+@remembered(lambda task, *rest: (task.key, *rest))
 def audited(
     task: Task, release: tuple[str, ...], budget: float | None, confidence: float
 ) -> AuditReport:

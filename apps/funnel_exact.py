@@ -11,7 +11,7 @@ import streamlit as st
 from charts import table
 from funnel_charts import region
 from funnel_data import Task, cached
-from ui import SHARED, metrics, plain, progress_bar, sources
+from ui import SHARED, metrics, plain, progress_bar, remembered, sources
 
 from privfunnel.entropy import entropy, mutual_information, normalise
 from privfunnel.funnels.discrete import DiscreteFunnel
@@ -49,7 +49,7 @@ def levels(task: Task, name: str) -> tuple[npt.NDArray[np.integer], list[str]]:
     return bins, [f"{s.min():g} to {s.max():g}" for s in spans]
 
 
-@cached()
+@remembered(lambda task, column: (task.key, column))
 def edge(task: Task, column: str) -> pd.DataFrame:
     """Least and most leakage for a range of utilities [bit], and the line of erasing at random."""
     joint = pair(task, column).joint

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from funnel_data import Task, cached
-from ui import progress_bar
+from funnel_data import Task
+from ui import progress_bar, remembered
 
 from privfunnel.audit.audit import audit
 from privfunnel.audit.report import AuditReport
@@ -117,7 +117,7 @@ def train(task: Task, order: Order) -> Release:
     return found[order]
 
 
-@cached()
+@remembered(lambda task, keep: (task.key, keep))
 def dropped(task: Task, keep: tuple[str, ...]) -> tuple[Dropped, ...]:
     """What leaving out the most telling columns does, one after another."""
     with progress_bar("Dropping columns") as report:
@@ -126,15 +126,15 @@ def dropped(task: Task, keep: tuple[str, ...]) -> tuple[Dropped, ...]:
         )
 
 
-@cached()
-def audited(task: Task, order: Order, _release: Release) -> AuditReport | None:
+@remembered(lambda task, order, release: (task.key, order, release.table.digest()))
+def audited(task: Task, order: Order, release: Release) -> AuditReport | None:
     """The audit of one draw of a release beside its original; None if it tells nothing at all."""
     # A column that was redrawn to one value for everyone tells nothing, and audits refuse it.
-    varying = [c.name for c in _release.table if not c.variable.constant]
+    varying = [c.name for c in release.table if not c.variable.constant]
     if not varying:
         return None
     with progress_bar("Auditing the release") as report:
         return audit(
-            _release.table, sensitive=task.sensitive, release=varying, original=task.table,
+            release.table, sensitive=task.sensitive, release=varying, original=task.table,
             budget=order.budget, rng=0, progress=report,
         )  # fmt: skip

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from charts import bars, lines
 from funnel_data import BUNDLED, bundled
-from ui import SHARED, chapter, plain, progress_bar, sources
+from ui import SHARED, chapter, plain, progress_bar, remembered, sources
 
 from privfunnel import estimate_mi
 from privfunnel.selection import CRITERIA, Selection, select_features
@@ -51,7 +51,7 @@ def data(source: str, target: str | None) -> tuple[pd.DataFrame, pd.Series]:
     return frame.drop(columns=name), frame[name]
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@remembered(lambda *all_of_them: all_of_them, most=32)
 def chosen(source: str, target: str | None, criterion: str, k: int) -> Selection:
     """The columns in the order in which the criterion takes them."""
     X, y = data(source, target)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # In the URL a widget's key is the name of its parameter: an address is an experiment.
 SHARED = {"bind": "query-params"}
@@ -22,6 +27,39 @@ def kernel_lock() -> threading.RLock:
     cached result may need another one.
     """
     return threading.RLock()
+
+
+def remembered(
+    key: Callable[..., Hashable], *, most: int = 16
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Cache the last `most` results of a function, for all visitors; results are read-only.
+
+    For functions that show their progress: `st.cache_data` records what a function draws and
+    draws it again at every hit, a whole progress bar included. `key` makes the key from the
+    arguments.
+    """
+
+    def wrap(function: Callable[P, R]) -> Callable[P, R]:
+        kept: OrderedDict[Hashable, R] = OrderedDict()
+        lock = threading.Lock()
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            name = key(*args, **kwargs)
+            with lock:
+                if name in kept:
+                    kept.move_to_end(name)
+                    return kept[name]
+            result = function(*args, **kwargs)
+            with lock:
+                kept[name] = result
+                while len(kept) > most:
+                    kept.popitem(last=False)
+            return result
+
+        return call
+
+    return wrap
 
 
 def is_dark() -> bool:
