@@ -71,8 +71,10 @@ class Traversable:
         self, grid: OccupancyGrid, xy: npt.NDArray[np.float64], radius: float
     ) -> Traversable:
         """The same without the cells whose centre is within `radius` [m] of the points (k, 2)."""
-        rows, columns = np.indices(self.open.shape)
-        u, v = grid.world_to_grid(np.atleast_2d(xy)).T
+        h, w = self.open.shape
+        rows, columns = np.arange(h)[:, None], np.arange(w)[None, :]
+        points = grid.world_to_grid(np.atleast_2d(xy))
+        u, v = points[:, 0], points[:, 1]
         gaps = (columns[..., None] + 0.5 - u) ** 2 + (rows[..., None] + 0.5 - v) ** 2
         near = (gaps <= (radius / grid.resolution) ** 2).any(axis=-1)
         return Traversable(self.open & ~near, self.weight)
