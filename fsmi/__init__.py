@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fsmi.continuous import condition_on_view, fcmi_map
     from fsmi.grid import OccupancyGrid
     from fsmi.information import monte_carlo_mi, path_mi, scan_mi
     from fsmi.information3d import path_mi_3d, scan_mi_3d
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
 # Public name -> the module that defines it.
 _HOME = {
-    "MEASURES": "fsmi.measures",
     "DepthCamera": "fsmi.sensor3d",
     "Explorer": "fsmi.planning.explorer",
+    "MEASURES": "fsmi.measures",
     "OccupancyGrid": "fsmi.grid",
     "Plan": "fsmi.planning.plan",
     "RangeSensor": "fsmi.sensor",
@@ -38,7 +39,9 @@ _HOME = {
     "VoxelMap": "fsmi.voxels",
     "beam_mi": "fsmi.measures",
     "cast_runs": "fsmi.raycast3d",
+    "condition_on_view": "fsmi.continuous",
     "expected_ranges": "fsmi.raycast",
+    "fcmi_map": "fsmi.continuous",
     "load_map": "fsmi.io.map_server",
     "load_octomap": "fsmi.io.octomap",
     "mi_map": "fsmi.surface",
@@ -70,7 +73,9 @@ __all__ = [
     "VoxelMap",
     "beam_mi",
     "cast_runs",
+    "condition_on_view",
     "expected_ranges",
+    "fcmi_map",
     "load_map",
     "load_octomap",
     "mi_map",

@@ -32,10 +32,12 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from fsmi._beamwise import beamwise_sums
 from fsmi._scan import joint_sums, noise_width, sampled_sums, scan_sums
 from fsmi.grid import OccupancyGrid
 from fsmi.measures.gain import gain_tables
 from fsmi.measures.noise import SIGMAS
+from fsmi.measures.registry import MEASURES
 from fsmi.raycast import grid_poses
 from fsmi.sensor import BeamModel, RangeSensor, planar
 from fsmi.voxels import VoxelMap
@@ -44,7 +46,7 @@ Array = npt.NDArray[np.float64]
 
 EXPECTED_GAIN = ("numerical", "fsmi", "approx_fsmi", "uniform_fsmi")
 JOINT_MEASURES = (*EXPECTED_GAIN, "shannon")
-NOISY_MEASURES = ("approx_fsmi", "uniform_fsmi", "shannon")
+NOISY_MEASURES = ("approx_fsmi", "uniform_fsmi", "shannon")  # with fast kernels for noise
 
 
 def shannon_tables(o: Array) -> tuple[Array, Array, Array]:
@@ -233,9 +235,12 @@ def _unit(base: float) -> float:
     return math.log(base)
 
 
-def _check_measure(measure: str, sensor: BeamModel, *, joint: bool) -> None:
+def _check_measure(
+    measure: str, sensor: BeamModel, *, joint: bool, allowed: tuple[str, ...] | None = None
+) -> None:
     noisy = not joint and sensor.sigma > 0.0
-    allowed = NOISY_MEASURES if noisy else JOINT_MEASURES
+    if allowed is None:
+        allowed = NOISY_MEASURES if noisy else JOINT_MEASURES
     if measure not in allowed:
         raise ValueError(f"measure is {measure!r}; one of {', '.join(allowed)}")
     if joint and measure == "shannon" and not sensor.count_no_hit:
@@ -246,10 +251,19 @@ def _check_measure(measure: str, sensor: BeamModel, *, joint: bool) -> None:
 
 
 def checked_options(
-    measure: str, sensor: BeamModel, base: float, tol: float, *, joint: bool
+    measure: str,
+    sensor: BeamModel,
+    base: float,
+    tol: float,
+    *,
+    joint: bool,
+    allowed: tuple[str, ...] | None = None,
 ) -> tuple[float, float]:
-    """Nats in one unit of `base`, and `tol` [bit] in nats; ValueError for what is not allowed."""
-    _check_measure(measure, sensor, joint=joint)
+    """Nats in one unit of `base`, and `tol` [bit] in nats; ValueError for what is not allowed.
+
+    `allowed` names the measures; by default those with fast kernels.
+    """
+    _check_measure(measure, sensor, joint=joint, allowed=allowed)
     if not (math.isfinite(tol) and tol >= 0.0):
         raise ValueError(f"tol is {tol}; need a finite number of bits of at least 0")
     return _unit(base), tol * math.log(2.0)
@@ -278,7 +292,11 @@ def scan_mi(
     sensor : RangeSensor
         Beams, range, noise and inverse sensor model; a `SpinningLidar` or `DepthCamera` in 3-D.
     measure : str
-        What a beam's information is. Without noise all but `shannon` are the same.
+        What a beam's information is: any of `MEASURES` (of `JOINT_MEASURES` for `joint`).
+        `approx_fsmi` and `uniform_fsmi` take the cells of a beam for equally long, their mean
+        chord; `numerical`, `fsmi` and the `csqmi` pair keep the exact chords and take some 100 us
+        a beam where `sigma` > 0. Without noise the first four are the same. `fcmi` is that of a
+        2-D map, times the angle between beams [bit m rad].
     joint : bool
         False: the sum over beams, which counts a cell once for every beam. True: each cell once,
         at the best reach of any beam, a lower bound on the noise-free joint information (`sigma`
@@ -298,12 +316,15 @@ def scan_mi(
 
         return scan_mi_3d(grid, poses, sensor, measure=measure, joint=joint, base=base, tol=tol)
     sensor = planar(sensor)
-    unit, nats = checked_options(measure, sensor, base, tol, joint=joint)
+    allowed = JOINT_MEASURES if joint else tuple(MEASURES)
+    unit, nats = checked_options(measure, sensor, base, tol, joint=joint, allowed=allowed)
     checked = grid_poses(grid, poses)
     if joint:
         sums, _ = joint_sums_bounded(grid, checked, sensor, measure, nats, path=False)
-    else:
+    elif measure in (NOISY_MEASURES if sensor.sigma > 0.0 else JOINT_MEASURES):
         sums, _ = scan_sums_bounded(grid, checked, sensor, measure, nats)
+    else:
+        sums = beamwise_sums(grid, checked, sensor, measure)
     return sums / unit
 
 

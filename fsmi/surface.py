@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fsmi._beamwise import angle_step
 from fsmi._joint_sweep import joint_sweep
 from fsmi._noisy_sweep import noisy_rim, noisy_sweep
 from fsmi._sweep import sweep
+from fsmi.continuous import fcmi_map
 from fsmi.grid import OccupancyGrid
 from fsmi.information import measure_tables, scan_mi
 from fsmi.measures.noise import SIGMAS
@@ -29,16 +31,8 @@ from fsmi.sensor import RangeSensor
 Map = npt.NDArray[Any]
 Progress = Callable[[float, str], None]
 
-SWEEP_MEASURES = ("fsmi", "approx_fsmi", "uniform_fsmi", "shannon")
+SWEEP_MEASURES = ("fsmi", "approx_fsmi", "uniform_fsmi", "shannon", "fcmi")
 EXACT_SIGMAS = 6.5  # mass beyond: 1e-10
-
-
-def angle_step(sensor: RangeSensor) -> float:
-    """Angle between neighbouring beams [rad]; a single beam has all round to itself."""
-    if sensor.n_beams == 1:
-        return 2.0 * math.pi
-    angles = sensor.angles()
-    return float(angles[1] - angles[0])
 
 
 def sweep_angles(
@@ -164,7 +158,8 @@ def mi_map(
     sensor : RangeSensor
         Beams, range, noise and inverse sensor model.
     measure : str
-        One of `SWEEP_MEASURES` for the sweep, any measure of `scan_mi` for poses.
+        One of `SWEEP_MEASURES` for the sweep, any measure of `scan_mi` for poses. `fcmi` is
+        `fcmi_map` [bit m rad], which has more options.
     joint : bool
         False: the sum over beams. True: each cell about once, at the mean reach of the beams
         that cross it (see `fsmi._joint_sweep`; `scan_mi` takes the best reach); without noise.
@@ -211,6 +206,11 @@ def mi_map(
         )
     if joint and not sensor.count_no_hit:
         raise ValueError('the joint sweep counts no-hits; count_no_hit=False needs method="poses"')
+    if measure == "fcmi":
+        if joint:
+            raise ValueError("fcmi counts overlap by the ground it covers; use joint=False")
+        surface: Map = fcmi_map(grid, sensor, theta=theta, base=base).astype(dtype)
+        return surface if wanted is None else np.where(wanted, surface, surface.dtype.type(np.nan))
     angles = sensor.angles() + (theta - grid.origin[2])
     out = sweep_angles(
         grid.cells, angles, sensor, measure=measure, joint=joint, resolution=grid.resolution,

@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsmi import OccupancyGrid, RangeSensor, monte_carlo_mi, path_mi, scan_mi
+from fsmi import (
+    MEASURES,
+    OccupancyGrid,
+    RangeSensor,
+    beam_mi,
+    monte_carlo_mi,
+    path_mi,
+    scan_mi,
+    traverse,
+)
 from fsmi.information import (
     EXPECTED_GAIN,
     joint_sums_bounded,
@@ -75,6 +84,32 @@ def test_without_noise_the_expected_gain_measures_agree(measure: str) -> None:
     np.testing.assert_allclose(
         scan_mi(grid, POSES, sensor, measure=measure), scan_mi(grid, POSES, sensor), rtol=1e-12
     )
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_registered_measure_is_the_sum_over_exact_chords(measure: str) -> None:
+    grid = some_map(4, (6, 7), 0.5)
+    sensor = RangeSensor(5, max_range=2.2, sigma=0.3, delta_occ=3.0, delta_emp=0.3)
+    (got,) = scan_mi(grid, (1.6, 1.3, 0.3), sensor, measure=measure, tol=0.0)
+    options: dict[str, float] = {}
+    if measure == "fcmi":
+        options = {"dimension": 2, "resolution": 0.5}
+    expected = 0.0
+    for angle in sensor.angles() + 0.3:
+        (at,) = grid_poses(grid, (1.6, 1.3, angle))
+        ray = ref.crossed([at[0], at[1]], [math.cos(angle), math.sin(angle)], (7, 6))
+        ray = [(c, t) for c, t in ray if t < 2.2 / 0.5]
+        last = traverse(grid, (1.6, 1.3, angle)).edges[len(ray)]
+        cell = np.diff([0.5 * t for _, t in ray] + [last])
+        if measure in ("approx_fsmi", "uniform_fsmi"):  # cells of the mean chord
+            cell = 0.5 / (abs(math.cos(angle)) + abs(math.sin(angle)))
+        o = [float(grid.occupancy[i, j]) for (j, i), _ in ray]
+        expected += beam_mi(
+            o, cell=cell, sigma=0.3, delta_occ=3.0, delta_emp=0.3, measure=measure, **options
+        )
+    if measure == "fcmi":
+        expected *= 2 * math.pi / 5
+    assert got == pytest.approx(expected, rel=1e-7)
 
 
 @settings(deadline=None, max_examples=40)
