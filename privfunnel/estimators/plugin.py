@@ -29,6 +29,9 @@ from privfunnel.variables import Variable
 
 # Cells drawn for the null distribution, all tables together: about 0.3 s.
 _NULL_WORK = 2_000_000
+# More people than this are not shuffled (the sampler takes minutes from 10^10 on): 2 n I of
+# independent sides is chi-squared by then.
+_MANY_PEOPLE = 10**9
 
 
 def plugin_mi(
@@ -103,6 +106,8 @@ def null_readings(table: Contingency, rng: np.random.Generator, n_tables: int = 
         return np.zeros(max(2, n_tables))
     cells = len(rows) * len(columns)
     n_tables = n_tables or int(np.clip(_NULL_WORK // cells, 30, 400))
+    if table.n > _MANY_PEOPLE:
+        return rng.chisquare((len(rows) - 1) * (len(columns) - 1), n_tables) / (2.0 * table.n)
     if cells > 200_000:
         return _shuffled_readings(rows, columns, rng, min(n_tables, 30))
     drawn = stats.random_table(rows, columns).rvs(size=n_tables, random_state=rng)
