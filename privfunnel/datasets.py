@@ -94,7 +94,8 @@ def dense_normal(d_x: int, d_y: int, rho: float = 0.5) -> Task:
 
 def sparse_normal(d_x: int, d_y: int, pairs: int = 2, rho: float = 0.8) -> Task:
     """The first `pairs` columns of each side are correlated one to one, the rest is noise."""
-    return multinormal(f"sparse {d_x}x{d_y}", _sparse(d_x, d_y, pairs, rho), d_x)
+    name = "sparse" if pairs else "independent"
+    return multinormal(f"{name} {d_x}x{d_y}", _sparse(d_x, d_y, pairs, rho), d_x)
 
 
 def student(d_x: int, d_y: int, dof: int, pairs: int = 0, rho: float = 0.8) -> Task:

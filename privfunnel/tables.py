@@ -204,7 +204,7 @@ def _column(
     values = plain.astype(np.float64)
     if array.dtype.kind == "M" or isinstance(array[~gaps][0], date):
         values, coded = values / _MICROSECONDS_A_DAY, False
-    levels_of_flag = ("false", "true") if plain.dtype.kind == "b" else None
+    levels_of_flag = ("False", "True") if plain.dtype.kind == "b" else None
     return Column(name, kind or ("discrete" if coded else "continuous"), values, levels_of_flag)
 
 
