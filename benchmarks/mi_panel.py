@@ -1,0 +1,205 @@
+"""The panel of tasks with known information: error, coverage, false alarms and seconds.
+
+`python3 dev.py bench mi [--sizes 300,1000] [--methods ksg,auto] [--peers] [--tasks TEXT]
+[--seeds 1] [--minutes M] [--out FOLDER]`. Each finished cell is appended to FOLDER/mi_panel.csv
+and skipped on the next run, so a run may be interrupted at any time; with --minutes it stops by
+itself. Tasks are those of `privfunnel.panel`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.mi_knn import installed
+from privfunnel import METHODS, estimate_mi
+from privfunnel.datasets import Task
+from privfunnel.panel import continuous_tasks, discrete_tasks, independent_tasks
+
+SIZES = (300, 1000, 5000, 10_000)
+OURS = ("ksg", "ksg2", "gaussian", "copula", "elliptical", "neural", "auto")
+DISCRETE = ("corrected", "miller_madow", "grassberger", "shrinkage", "classifier", "auto")
+FIELDS = ("task", "group", "n", "method", "seed", "truth", "value", "lower", "upper", "seconds")
+Cell = dict[str, Any]
+Key = tuple[str, int, str, int]
+
+
+def groups() -> dict[str, list[Task]]:
+    return {
+        "continuous": continuous_tasks(),
+        "discrete": discrete_tasks(),
+        "independent": independent_tasks(),
+    }
+
+
+def read_ours(method: str) -> Callable[[np.ndarray, np.ndarray, int], Cell]:
+    def read(x: np.ndarray, y: np.ndarray, seed: int) -> Cell:
+        found = estimate_mi(x, y, method=method, base=math.e, rng=seed)
+        return {"value": found.value, "lower": found.lower, "upper": found.upper}
+
+    return read
+
+
+def readers(
+    group: str, task: Task, names: Iterable[str], peers: bool
+) -> dict[str, Callable[[np.ndarray, np.ndarray, int], Cell]]:
+    """What can read this task: our methods by name, and peers where both sides are numbers."""
+    chosen = {name: read_ours(name) for name in names}
+    if peers and group != "discrete":
+        x, y = task.sample(2, 0)
+        for package, version, read, columns, _ in installed():
+            if max(x.shape[1], y.shape[1]) <= columns:
+                chosen[f"{package} {version}"] = lambda a, b, seed, read=read: {"value": read(a, b)}
+    return chosen
+
+
+def done(path: Path) -> set[Key]:
+    """Cells that an earlier run finished; a line cut short by an interruption is run again."""
+    if not path.exists():
+        return set()
+    return {key(cell) for cell in load(path)}
+
+
+def key(cell: Cell) -> Key:
+    return str(cell["task"]), int(cell["n"]), str(cell["method"]), int(cell["seed"])
+
+
+def load(path: Path) -> list[Cell]:
+    cells = []
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row.get("seconds"):
+                numbers = {f: float(row[f] or "nan") for f in FIELDS[5:]}
+                counts = {f: int(row[f]) for f in ("n", "seed")}
+                cells.append({**row, **numbers, **counts})
+    return cells
+
+
+def append(path: Path, cell: Cell) -> None:
+    new = not path.exists()
+    # A line cut short by an interruption is closed first.
+    cut = not new and not path.read_bytes().endswith(b"\n")
+    with path.open("a", newline="") as file:
+        if cut:
+            file.write("\n")
+        writer = csv.DictWriter(file, FIELDS, restval="", lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(cell)
+
+
+def measure(path: Path, options: argparse.Namespace) -> None:
+    plan = []
+    finished = done(path)
+    for group, tasks in groups().items():
+        names = options.methods or (DISCRETE if group == "discrete" else OURS)
+        for task in tasks:
+            if options.tasks not in task.name:
+                continue
+            able = readers(group, task, names, options.peers)
+            for n in options.sizes:
+                for seed in range(options.seeds):
+                    for name, read in able.items():
+                        if (task.name + f" [{group}]", n, name, seed) not in finished:
+                            plan.append((group, task, n, seed, name, read))
+    plan.sort(key=lambda step: step[2])
+    stop = time.monotonic() + 60 * options.minutes
+    for group, task, n, seed, name, read in tqdm(plan, desc="panel", unit="cell"):
+        if time.monotonic() > stop:
+            break
+        x, y = task.sample(n, 1000 * seed + 1)
+        start = time.process_time()
+        cell = read(x, y, seed)
+        cell["seconds"] = time.process_time() - start
+        about = {"task": f"{task.name} [{group}]", "group": group, "n": n, "seed": seed}
+        append(path, {**about, "method": name, "truth": task.nats, **cell})
+
+
+def summary(cells: list[Cell]) -> list[dict[str, object]]:
+    """One row per group, method and n."""
+    together: dict[tuple[str, str, int], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        together[cell["group"], cell["method"], cell["n"]].append(cell)
+    result: list[dict[str, object]] = []
+    for (group, method, n), part in sorted(together.items()):
+        truth, value, lower, upper, seconds = (
+            np.array([cell[f] for cell in part]) for f in FIELDS[5:]
+        )
+        row: dict[str, object] = {
+            "group": group,
+            "method": method,
+            "n": n,
+            "tasks": len(part),
+            "error": float(np.abs(value - truth).mean()),
+            "cpu_s": float(seconds.mean()),
+        }
+        if not np.isnan(lower).any():
+            # How far the guaranteed end stays below the truth.
+            row["short"] = float(np.maximum(truth - lower, 0).mean())
+            row["cover"] = float(((lower <= truth) & (truth <= upper)).mean())
+            # The lower end above the truth: a false alarm where nothing is there.
+            row["above"] = float((lower > truth + 1e-9).mean())
+        result.append(row)
+    return result
+
+
+def picture(cells: list[Cell], path: Path) -> None:
+    """Mean error against n on the continuous tasks, and against CPU seconds."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    table = [row for row in summary(cells) if row["group"] == "continuous"]
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
+    for method in sorted({str(row["method"]) for row in table}):
+        part = [row for row in table if row["method"] == method]
+        for axis, field in zip(axes, ("n", "cpu_s"), strict=True):
+            axis.plot([r[field] for r in part], [r["error"] for r in part], "o-", label=method)
+    axes[0].set(xscale="log", yscale="log", xlabel="rows", ylabel="mean absolute error [nat]")
+    axes[1].set(xscale="log", xlabel="CPU seconds a task")
+    axes[0].legend(fontsize=7)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def rows(argv: list[str]) -> list[dict[str, object]]:
+    parser = argparse.ArgumentParser(prog="dev.py bench mi", description=__doc__)
+    parser.add_argument("--sizes", type=_numbers, default=SIZES)
+    parser.add_argument("--methods", type=_names, help="of our own; default: a set per group")
+    parser.add_argument("--peers", action="store_true", help="also those that import")
+    parser.add_argument("--tasks", default="", help="only tasks whose name holds this text")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=math.inf)
+    parser.add_argument("--out", type=Path, default=Path("out/mi_panel"))
+    options = parser.parse_args(argv)
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "mi_panel.csv"
+    measure(path, options)
+    if not path.exists():
+        return []
+    cells = load(path)
+    if any(cell["group"] == "continuous" for cell in cells):
+        picture(cells, options.out / "mi_panel.png")
+    return summary(cells)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in METHODS:
+            raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(METHODS)}")
+    return names
