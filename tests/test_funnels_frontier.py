@@ -38,7 +38,7 @@ def discrete() -> Frontier:
 
 @pytest.fixture(scope="module")
 def of_table() -> Frontier:
-    return frontier(people(), "secret", [0.1, 0.4], n_steps=50)
+    return frontier(people(), "secret", [0.1, 0.4], n_steps=50, attackers=("logistic",))
 
 
 def test_discrete_rows_rise_inside_the_region(discrete: Frontier) -> None:
@@ -69,7 +69,7 @@ def test_vectors_go_to_the_net() -> None:
     rng = np.random.default_rng(0)
     s = rng.integers(0, 2, 200)
     x = rng.normal(size=(200, 2)) + s[:, None]
-    found = frontier(x, s, [0.3], n_steps=10, n_outputs=1)
+    found = frontier(x, s, [0.3], n_steps=10, n_outputs=1, attackers=("logistic",))
     assert found.solver == "neural"
     assert len(found.rows) == 1
 
@@ -102,7 +102,7 @@ def test_dropping_columns_ends_with_the_least_telling_one() -> None:
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table = people()
+    table = people(120)
     rows = zip(*(table[c].values.astype(int) for c in ("secret", "telling", "other")), strict=True)
     path, out, numbers = (tmp_path / name for name in ("t.csv", "f.png", "f.json"))
     path.write_text("\n".join(["secret,telling,other", *(f"{a},{b},{c}" for a, b, c in rows)]))

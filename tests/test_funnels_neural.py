@@ -13,10 +13,12 @@ from safetensors.numpy import load_file, save_file
 
 from privfunnel.funnels.critics import Adversary, PairCritic
 from privfunnel.funnels.encoding import Encoding, normal_scores
-from privfunnel.funnels.fresh import fresh_leakage, known_noise_information, status_of
+from privfunnel.funnels.fresh import ATTACKERS, fresh_leakage, known_noise_information, status_of
 from privfunnel.funnels.neural import NeuralFunnel, load_funnel
 from privfunnel.funnels.training import seeded
 from privfunnel.variables import as_variable
+
+FEW = ("boosted trees", "logistic")
 
 
 def shifted(n: int = 700, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -29,7 +31,9 @@ def shifted(n: int = 700, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module")
 def funnel() -> NeuralFunnel:
     x, s = shifted()
-    return NeuralFunnel(0.1, utility="channel", n_outputs=1, n_steps=150, rng=0).fit(x, s)
+    return NeuralFunnel(0.1, attackers=FEW, utility="channel", n_outputs=1, n_steps=150, rng=0).fit(
+        x, s
+    )
 
 
 def exact_leakage(funnel: NeuralFunnel) -> float:
@@ -67,7 +71,9 @@ def test_transform_draws_new_noise(funnel: NeuralFunnel) -> None:
 
 def test_same_seed_same_funnel() -> None:
     x, s = shifted(200)
-    first, second = (NeuralFunnel(0.2, n_steps=20, rng=5).fit(x, s) for _ in range(2))
+    first, second = (
+        NeuralFunnel(0.2, attackers=FEW, n_steps=20, rng=5).fit(x, s) for _ in range(2)
+    )
     assert first.leakage == second.leakage
     assert np.array_equal(first.transform(x, rng=0), second.transform(x, rng=0))
 
@@ -76,7 +82,7 @@ def test_continuous_secret_and_mine() -> None:
     rng = np.random.default_rng(0)
     s = rng.normal(size=500)
     x = 0.8 * s + 0.6 * rng.normal(size=500)
-    funnel = NeuralFunnel(0.15, n_outputs=1, n_steps=120, rng=0).fit(x, s)
+    funnel = NeuralFunnel(0.15, attackers=FEW, n_outputs=1, n_steps=120, rng=0).fit(x, s)
     assert funnel.leakage.value <= 0.15
     # The linear release of the same utility, the worst there is, leaks much more.
     kept = 2.0 ** (-2.0 * funnel.utility.value)
@@ -87,7 +93,7 @@ def test_task_utility_keeps_the_task_and_not_the_secret() -> None:
     rng = np.random.default_rng(0)
     s, u = rng.integers(0, 2, (2, 800))
     x = np.stack([s + 0.3 * rng.normal(size=800), u + 0.3 * rng.normal(size=800)], axis=1)
-    funnel = NeuralFunnel(0.1, n_outputs=1, n_steps=200, rng=0).fit(x, s, task=u)
+    funnel = NeuralFunnel(0.1, attackers=FEW, n_outputs=1, n_steps=200, rng=0).fit(x, s, task=u)
     assert funnel.leakage.value <= 0.1
     assert funnel.utility.value > 0.4
     assert funnel.utility.bound == "lower"
@@ -95,7 +101,7 @@ def test_task_utility_keeps_the_task_and_not_the_secret() -> None:
 
 def test_a_release_that_cannot_be_trained_is_marked_as_over() -> None:
     x, s = shifted(300)
-    funnel = NeuralFunnel(0.001, utility="channel", n_steps=1, rng=0).fit(x, s)
+    funnel = NeuralFunnel(0.001, attackers=FEW, utility="channel", n_steps=1, rng=0).fit(x, s)
     assert funnel.status == "over"
     assert "over" in repr(funnel)
 
@@ -186,9 +192,10 @@ def test_known_noise_information_brackets_the_truth() -> None:
 
 def test_fresh_leakage_takes_the_worst_attacker() -> None:
     rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 2, (2, 800))
+    a, b = rng.integers(0, 2, (2, 400))
     found = fresh_leakage(np.stack([a, b], axis=1) * 1.0, a ^ b, confidence=0.95, rng=rng)
     readings = found.details["attackers"]
+    assert set(readings) == set(ATTACKERS)
     assert found.value == pytest.approx(max(readings.values()) * math.log(2))
     assert readings["logistic"] < 0.05 < 0.9 < found.value / math.log(2)
     assert status_of(found, 0.1) == "over"
@@ -218,6 +225,7 @@ def test_encoding_of_names_and_numbers() -> None:
         ({"utility": "task"}, r"needs fit\(X, S, task"),
         ({"noise": 0.0}, "noise above 0"),
         ({"held_out": 0.99}, "held_out"),
+        ({"attackers": ("magic",)}, "attackers must be"),
     ],
 )
 def test_bad_options(change: dict[str, object], message: str) -> None:

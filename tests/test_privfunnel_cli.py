@@ -87,6 +87,7 @@ def test_release_over_budget_is_not_written(
 ) -> None:
     # Training that does nothing: everything is released nearly as it is.
     monkeypatch.setattr("privfunnel.funnels.tabular.Settings", lambda n_steps: Settings(n_steps=1))
+    monkeypatch.setattr("privfunnel.funnels.tabular.ROUNDS", 1)
     out = tmp_path / "out.csv"
     line = ["release", str(table), "--sensitive", "secret", "--budget", "0.05", "-o", str(out)]
     assert main(line) == 1

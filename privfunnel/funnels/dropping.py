@@ -10,6 +10,7 @@ import numpy as np
 from privfunnel.columns import Table
 from privfunnel.entropy import entropy
 from privfunnel.estimate import Progress, Rng
+from privfunnel.estimators.attackers import FAMILIES
 from privfunnel.funnels.fresh import fresh_leakage, secret_codes
 from privfunnel.funnels.groups import Groups
 
@@ -54,7 +55,11 @@ def drop_columns(
 
 
 def _leak(table: Table, codes: np.ndarray, rng: np.random.Generator) -> float:
-    return fresh_leakage(table.matrix(), codes, confidence=0.95, rng=rng).value / math.log(2)
+    # Classifiers only: a critic for each of a dozen tables would take minutes.
+    found = fresh_leakage(
+        table.matrix(), codes, confidence=0.95, rng=rng, attackers=tuple(FAMILIES)
+    )
+    return found.value / math.log(2)
 
 
 def _shares(name: str, table: Table) -> np.ndarray:

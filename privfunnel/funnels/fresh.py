@@ -15,13 +15,15 @@ from scipy.special import logsumexp
 
 from privfunnel.columns import quantile_bins
 from privfunnel.entropy import FloatArray
-from privfunnel.estimate import Estimate, from_reading, normal_quantile
-from privfunnel.estimators.attackers import attack, attack_all, strongest
+from privfunnel.estimate import Estimate, estimate_mi, from_reading, normal_quantile
+from privfunnel.estimators.attackers import FAMILIES, attack
 from privfunnel.variables import Codes
 
 Status = Literal["within", "over", "undecided"]
 # Groups that a continuous secret is cut into: merging values can only lower a reading.
 SECRET_BINS = 4
+MINE = "mine"
+ATTACKERS = (*FAMILIES, MINE)
 _QUICK = 2000
 
 
@@ -31,19 +33,59 @@ def fresh_leakage(
     *,
     confidence: float,
     rng: np.random.Generator,
+    numbers: FloatArray | None = None,
+    attackers: tuple[str, ...] = ATTACKERS,
 ) -> Estimate:
     """The worst of all attackers on released features (m, d), secret (m,) [nat].
 
-    `details["attackers"]` holds every reading; the interval is corrected for their number.
+    MINE reads the secret as `numbers` (m,) where it is continuous, the classifiers its groups.
+    `details["attackers"]` holds every reading [bit]; the interval is corrected for their number.
     """
     closed = np.unique(secret, return_inverse=True)[1].astype(np.int64)
     if closed.max() < 1:
         return from_reading(0.0, method="none", n=len(secret), bound="lower", note="one level")
-    attacks = attack_all(released, closed, rng=rng)
-    worst = strongest(attacks, confidence=confidence)
-    readings = {a.attacker: float(a.gains().mean()) / math.log(2) for a in attacks}
-    details = {**worst.details, "attackers": readings}
-    return dataclasses.replace(worst, details=details)
+    level = 1.0 - (1.0 - confidence) / len(attackers)
+    readings = [
+        attack(released, closed, name, rng=rng).reading(confidence=level)
+        for name in attackers
+        if name != MINE
+    ]
+    if MINE in attackers:
+        readings.append(_fresh_mine(released, closed, numbers, level, rng))
+    worst = max(readings, key=lambda e: float(e.details["raw"]))
+    said = {e.method: float(e.details["raw"]) / math.log(2) for e in readings}
+    return dataclasses.replace(worst, details={**worst.details, "attackers": said})
+
+
+def check_attackers(attackers: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, or ValueError if there are none or unknown ones."""
+    unknown = [name for name in attackers if name not in ATTACKERS]
+    if unknown or not attackers:
+        raise ValueError(f"attackers must be some of {', '.join(ATTACKERS)}, not {attackers}")
+    return tuple(attackers)
+
+
+def _fresh_mine(
+    released: FloatArray,
+    secret: Codes,
+    numbers: FloatArray | None,
+    confidence: float,
+    rng: np.random.Generator,
+) -> Estimate:
+    # A new critic, cross-fitted like the other attackers.
+    found = estimate_mi(
+        released,
+        secret if numbers is None else numbers,
+        method=MINE,
+        confidence=confidence,
+        base=math.e,
+        rng=rng,
+        discrete_y=numbers is None,
+    )
+    # As for the other attackers: one that gave up proves nothing below what could be seen.
+    power = normal_quantile(confidence) + normal_quantile(0.8)
+    least = 2.0 * power**2 / len(secret)
+    return dataclasses.replace(found, upper=max(found.upper, least))
 
 
 def quick_leakage(released: FloatArray, secret: Codes, rng: np.random.Generator) -> float:

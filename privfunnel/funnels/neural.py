@@ -14,8 +14,10 @@ from privfunnel.estimate import Estimate, Progress, Rng
 from privfunnel.estimators.attackers import attack_all, strongest
 from privfunnel.funnels.encoding import Encoding
 from privfunnel.funnels.fresh import (
+    ATTACKERS,
     Status,
     aim,
+    check_attackers,
     fresh_leakage,
     known_noise_information,
     quick_leakage,
@@ -76,6 +78,7 @@ class NeuralFunnel:
     held_out : share of the people that is kept from training and read at the end.
     confidence : of the intervals.
     n_steps : length of training.
+    attackers : who reads the release at the end: families of classifiers, and "mine".
     base : unit, 2 for bits, math.e for nats.
     rng : seed or generator; the same seed gives the same funnel.
     """
@@ -91,6 +94,7 @@ class NeuralFunnel:
         held_out: float = 0.3,
         confidence: float = 0.95,
         n_steps: int = 800,
+        attackers: tuple[str, ...] = ATTACKERS,
         base: float = 2,
         rng: Rng = None,
     ) -> None:
@@ -108,7 +112,7 @@ class NeuralFunnel:
         self.budget, self._engine, self._utility = budget, engine, utility
         self._shape = (n_outputs, noise)
         self._held_out, self._confidence, self._n_steps = held_out, confidence, n_steps
-        self._rng = rng
+        self._attackers, self._rng = check_attackers(attackers), rng
         self._fitted: _Fitted | None = None
 
     def fit(self, X: Any, S: Any, task: Any = None, progress: Progress | None = None) -> Self:
@@ -135,6 +139,7 @@ class NeuralFunnel:
         encoding = Encoding.fit(x.take(fit))
         secret = secret_codes(s.values[:, 0], s.kind == "discrete")
         self._check_budget(secret)
+        numbers = None if s.kind == "discrete" else s.values[held, 0]
         inputs = torch.from_numpy(encoding.apply(x.values)).float()
         level = 1.0 - (1.0 - self._confidence) / ROUNDS
         budget = self.budget * self._log
@@ -162,7 +167,7 @@ class NeuralFunnel:
                     progress=_part(progress, attempt / ROUNDS, 0.9 / ROUNDS),
                 )
                 mean, z = _release(channel, inputs[held], rng)
-                leakage = fresh_leakage(z, secret[held], confidence=level, rng=rng)
+                leakage = fresh_leakage(z, secret[held], confidence=level, rng=rng, numbers=numbers)
                 if leakage.value <= budget:
                     break
                 inner *= max(0.2, 0.7 * budget / leakage.value)

@@ -16,8 +16,10 @@ from privfunnel.entropy import FloatArray, entropy
 from privfunnel.estimate import Estimate, Progress, Rng, from_reading, normal_quantile
 from privfunnel.estimators.plugin import table_mi
 from privfunnel.funnels.fresh import (
+    ATTACKERS,
     Status,
     aim,
+    check_attackers,
     fresh_leakage,
     quick_leakage,
     secret_codes,
@@ -84,6 +86,7 @@ class TableFunnel:
     held_out : share of the people read at the end.
     confidence : of the intervals.
     n_steps : length of training.
+    attackers : who reads the release at the end: families of classifiers, and "mine".
     rng : seed or generator of training (never of the noise of `transform`).
     """
 
@@ -95,6 +98,7 @@ class TableFunnel:
         held_out: float = 0.4,
         confidence: float = 0.95,
         n_steps: int = 500,
+        attackers: tuple[str, ...] = ATTACKERS,
         rng: Rng = None,
     ) -> None:
         if not (math.isfinite(budget) and budget >= 0.0):
@@ -105,6 +109,7 @@ class TableFunnel:
             raise ValueError(f"held_out is {held_out}; need a share between 0.05 and 0.8")
         self.budget, self._engine, self._held_out = budget, engine, held_out
         self._confidence, self._n_steps, self._rng = confidence, n_steps, rng
+        self._attackers = check_attackers(attackers)
         self._fitted: _Fitted | None = None
 
     def fit(
@@ -139,7 +144,13 @@ class TableFunnel:
             groups, grouped, codes, fit, held, start, rng, progress
         )
         level = 1.0 - (1.0 - self._confidence) / ROUNDS
-        before = fresh_leakage(chosen.take(held).matrix(), codes[held], confidence=level, rng=rng)
+        before = fresh_leakage(
+            chosen.take(held).matrix(),
+            codes[held],
+            confidence=level,
+            rng=rng,
+            attackers=self._attackers,
+        )
         redrawn = _draw(channel, grouped[held], rng)
         kept, utility = _kept(groups, grouped[held], redrawn, self._confidence, rng)
         if progress is not None:
@@ -294,7 +305,13 @@ class TableFunnel:
                     settings=Settings(n_steps=self._n_steps // (1 if afresh else 2)),
                     progress=_part(progress, attempt),
                 )
-                leakage = fresh_leakage(released(held), codes[held], confidence=level, rng=rng)
+                leakage = fresh_leakage(
+                    released(held),
+                    codes[held],
+                    confidence=level,
+                    rng=rng,
+                    attackers=self._attackers,
+                )
                 if leakage.value <= budget:
                     break
                 inner *= max(0.2, 0.7 * budget / leakage.value)
