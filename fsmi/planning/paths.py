@@ -42,6 +42,8 @@ def _inflate(mask: Mask, offsets: npt.NDArray[np.int64], out: Mask) -> None:
 
 def inflate(mask: Mask, radius: float) -> Mask:
     """Cells whose centre lies within `radius` [cells] of the centre of a cell of `mask`."""
+    # 0.2 / 0.1 may come out a hair below 2: a hair more keeps the robot on the safe side.
+    radius += 1e-9
     reach = int(radius)
     side = np.arange(-reach, reach + 1)
     rows, columns = np.meshgrid(side, side, indexing="ij")
