@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 from apps.browser import Visit, chromium, server, visit
+from fsmi import load_map
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +25,8 @@ PAGES = {
     "explorer": ("explorer", "FSMI explorer"),
 }
 CHAPTERS = [
-    "Joint table", "Venn diagram", "Correlation", "Data processing", "Conditioning", "Heat flow",
+    "Joint table", "Venn diagram", "Correlation", "Data processing", "Conditioning", "Estimators",
+    "Feature selection", "Heat flow",
 ]  # fmt: skip
 
 
@@ -162,14 +166,67 @@ def test_the_heat_flow_moves(enter: Open) -> None:
 def test_a_cell_of_the_table_is_edited(enter: Open) -> None:
     with enter() as browser:
         browser.open("")
-        grid = browser.page.locator("[data-testid=stDataFrame]").first
-        box = grid.bounding_box()
+        # Formulas and charts above and beside the grid still move it while they are drawn.
+        browser.page.wait_for_selector("[data-testid=stVegaLiteChart]")
+        browser.page.wait_for_timeout(2000)
+        box = browser.page.locator("[data-testid=stDataFrame]").first.bounding_box()
         assert box is not None
         # The cell y2 of x1: headers and index take the first row and column.
-        browser.page.mouse.click(box["x"] + 0.8 * box["width"], box["y"] + 55)
-        browser.page.keyboard.type("0.4", delay=200)  # the first key opens the editor
-        browser.page.keyboard.press("Enter")
+        browser.page.mouse.dblclick(box["x"] + 0.8 * box["width"], box["y"] + 55)
+        editor = browser.page.locator("#portal input")
+        editor.fill("0.4")
+        editor.press("Enter")
+        text = browser.page.get_by_role("textbox", name="The same table as text")
+        expect(text).to_have_value("0.4 0.4; 0.1 0.4", timeout=20_000)
+        no_failure(browser)
+
+
+def test_every_tab_of_the_explorer(enter: Open) -> None:
+    with enter() as browser:
+        browser.open("explorer?world=maze&cell=0.4")
+        for tab in ("One beam", "Whole map", "Voxels", "Exploration"):
+            browser.page.get_by_role("tab", name=tab).click()
+            browser.ready()
+            browser.page.wait_for_timeout(1000)
+            if tab != "Exploration":
+                assert marks(browser) >= 1
+            if tab != "One beam":
+                assert drawings(browser) >= 1
+            browser.shot(PICTURES / f"explorer-{tab.lower().replace(' ', '-')}.png")
+            no_failure(browser)
+
+
+def test_story_of_an_exploration(enter: Open, tmp_path: Path) -> None:
+    with enter() as browser:
+        browser.open("explorer?view=Exploration&world=maze&cell=0.4")
+        browser.page.get_by_role("button", name="Run to the end").click()
+        browser.page.get_by_text("(done)").wait_for()
         browser.ready()
-        text = browser.page.get_by_role("textbox", name="The same table as text").input_value()
-        assert text == "0.4 0.4; 0.1 0.4"
+        with browser.page.expect_download() as download:
+            browser.page.get_by_role("button", name="Map (map_server)").click()
+        download.value.save_as(tmp_path / "map.zip")
+        with zipfile.ZipFile(tmp_path / "map.zip") as archive:
+            archive.extractall(tmp_path)
+        grid = load_map(tmp_path / "map.yaml")
+        assert (grid.occupancy < 0.5).sum() > 100
+        no_failure(browser)
+
+
+def test_story_of_an_upload(enter: Open, tmp_path: Path) -> None:
+    source = tmp_path / "people.csv"
+    rows = "".join(f"{'yes' if k % 3 else 'no'},{k % 3},{k % 7}\n" for k in range(300))
+    source.write_text("<i>secret</i>,tells,other\n" + rows)
+    with enter() as browser:
+        browser.open("funnel?table=my+own+file")
+        browser.page.locator("input[type=file]").set_input_files(source)
+        browser.page.get_by_text("Attackers who see all columns").wait_for()
+        browser.ready()
+        with browser.page.expect_download() as download:
+            browser.page.get_by_role("button", name="Report (JSON)").click()
+        download.value.save_as(tmp_path / "report.json")
+        report = json.loads((tmp_path / "report.json").read_text())
+        assert report["secret"]["name"] == "<i>secret</i>"
+        assert report["verdict"] == "over"
+        # The name is shown as it is written, never as markup.
+        assert browser.page.locator("i", has_text="secret").count() == 0
         no_failure(browser)
