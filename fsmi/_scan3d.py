@@ -1,18 +1,23 @@
 """Kernels of `fsmi.information3d` and `fsmi.mapping3d`: scans on octrees. Voxels and nats.
 
 `table` is (K, 4), a row a code: occupancy, log(1 - occupancy), gain of a hit, gain of a miss.
-Sums over beams are made of runs. What needs to know which voxel it is (each voxel counted once,
-marks of a scan) keeps its numbers in bricks of 8 x 8 x 8 voxels, made when a ray first enters.
+Sums over beams are made of runs. What counts each voxel once keeps its numbers in bricks.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fsmi._bricks import (
+    BrickGrid,
+    brick_grid,
+    bricks_of,
+    clear_bricks,
+    room_for_bricks,
+)
 from fsmi._jit import kernel
 from fsmi._octree import DEPTH, Blocks
 from fsmi._runs import BATCH, Box, Runs, Stop, find_path, room_for, rotate, trace_runs
@@ -130,92 +135,80 @@ def scan_sums_3d(
 
 
 @kernel
-def brick_of(coarse: npt.NDArray[np.int32], i: int, used: int, touched: Ints) -> tuple[int, int]:
-    """Number of the brick at place `i`, made if need be, and the number of bricks in use."""
-    brick = int(coarse[i])
-    if brick < 0:
-        brick = used
-        coarse[i] = used
-        touched[used] = i
-        used += 1
-    return brick, used
-
-
-@kernel
-def trace_slots(
+def count_batch(
     start: Array,
-    direction: Array,
-    most: int,
-    limit: float,
-    corner: Ints,
-    size: Ints,
-    coarse: npt.NDArray[np.int32],
+    rays: Array,
+    runs: Runs,
+    table: Array,
+    no_hit: bool,
+    grid: BrickGrid,
     used: int,
-    touched: Ints,
+    hits: Array,
+    clears: Array,
+    reaches: Array,
     slots: Ints,
-) -> tuple[int, int]:
-    """Slots (brick * 512 + voxel of the brick) of a ray's voxels; their number, bricks in use.
+) -> tuple[float, int]:
+    """What the voxels of a batch of rays add when each counts at its best reach; bricks in use.
 
-    The ray ends after `most` voxels or at `limit`. `corner` is the first voxel of the bricks'
-    range, on a multiple of 8; `size` its bricks along (x, y, z). The traversal is that of
-    `raycast.trace_3d`.
+    `hits` and `clears` (bricks, 512) keep the best reach of a voxel if it is occupied and if it
+    is free; with `no_hit` both are the same, in `hits`. Voxels that can tell nothing get no brick.
     """
-    x, sx, tx, gx = start_axis(start[0] - corner[0], direction[0])
-    y, sy, ty, gy = start_axis(start[1] - corner[1], direction[1])
-    z, sz, tz, gz = start_axis(start[2] - corner[2], direction[2])
-    last, brick = -1, 0
-    for m in range(most):
-        place = ((z >> 3) * size[1] + (y >> 3)) * size[0] + (x >> 3)
-        if place != last:
-            brick, used = brick_of(coarse, place, used, touched)
-            last = place
-        slots[m] = brick * 512 + (((z & 7) << 6) | ((y & 7) << 3) | (x & 7))
-        t = min(tx, ty, tz) + TIE
-        if t >= limit:
-            return m + 1, used
-        if tx <= t:
-            x += sx
-            tx += gx
-        if ty <= t:
-            y += sy
-            ty += gy
-        if tz <= t:
-            z += sz
-            tz += gz
-    return most, used
-
-
-@kernel
-def bricks_of(cells: int) -> int:
-    """Most bricks that a ray of so many voxels enters."""
-    return cells // 8 + 4
-
-
-@kernel
-def room_for_bricks(best: npt.NDArray[Any], used: int, extra: int) -> npt.NDArray[Any]:
-    """`best`, a row a brick, with room for `extra` more, new ones all 0."""
-    have = best.shape[0]
-    if used + extra <= have:
-        return best
-    grown = np.zeros((max(2 * have, used + extra), best.shape[1]), dtype=best.dtype)
-    for b in range(used):
-        for i in range(best.shape[1]):
-            grown[b, i] = best[b, i]
-    return grown
-
-
-@kernel
-def count_once(table: Array, code: int, slot: int, hit: float, clear: float, best: Array) -> float:
-    """What a voxel adds when its best reaches rise to `hit` (if occupied), `clear` (if free)."""
-    brick, i = slot >> 9, 2 * (slot & 511)
-    added = 0.0
-    if hit > best[brick, i]:
-        added += (hit - best[brick, i]) * table[code, 0] * table[code, 2]
-        best[brick, i] = hit
-    if clear > best[brick, i + 1]:
-        added += (clear - best[brick, i + 1]) * (1.0 - table[code, 0]) * table[code, 3]
-        best[brick, i + 1] = clear
-    return added
+    number, codes, counts, _, _ = runs
+    corner, size, coarse, touched = grid
+    total = 0.0
+    for r in range(rays.shape[0]):
+        x, sx, tx, gx = start_axis(start[0] - corner[0], rays[r, 0])
+        y, sy, ty, gy = start_axis(start[1] - corner[1], rays[r, 1])
+        z, sz, tz, gz = start_axis(start[2] - corner[2], rays[r, 2])
+        last, brick, reach, cells = -1, 0, 1.0, 0
+        for m in range(number[r]):
+            code = codes[r, m]
+            o = table[code, 0]
+            told = o * table[code, 2] + (1.0 - o) * table[code, 3]
+            for _ in range(counts[r, m]):
+                if told > 0.0:
+                    place = ((z >> 3) * size[1] + (y >> 3)) * size[0] + (x >> 3)
+                    if place != last:
+                        last, brick = place, int(coarse[place])
+                        if brick < 0:
+                            coarse[place] = brick = used
+                            touched[used] = place
+                            used += 1
+                    i = ((z & 7) << 6) | ((y & 7) << 3) | (x & 7)
+                    slots[cells] = (brick << 9) | i
+                    if no_hit and reach > hits[brick, i]:
+                        total += (reach - hits[brick, i]) * told
+                        hits[brick, i] = reach
+                reaches[cells] = reach
+                cells += 1
+                reach *= 1.0 - o
+                t = min(tx, ty, tz) + TIE
+                if tx <= t:
+                    x += sx
+                    tx += gx
+                if ty <= t:
+                    y += sy
+                    ty += gy
+                if tz <= t:
+                    z += sz
+                    tz += gz
+        if no_hit:
+            continue
+        behind = 0.0  # probability of a report, given free up to here
+        for m in range(number[r] - 1, -1, -1):
+            code = codes[r, m]
+            o = table[code, 0]
+            hit, miss = o * table[code, 2], (1.0 - o) * table[code, 3]
+            for _ in range(counts[r, m]):
+                cells -= 1
+                if hit + miss > 0.0:
+                    brick, i = slots[cells] >> 9, slots[cells] & 511
+                    total += max(0.0, reaches[cells] - hits[brick, i]) * hit
+                    total += max(0.0, reaches[cells] * behind - clears[brick, i]) * miss
+                    hits[brick, i] = max(hits[brick, i], reaches[cells])
+                    clears[brick, i] = max(clears[brick, i], reaches[cells] * behind)
+                behind = o + (1.0 - o) * behind
+    return total, used
 
 
 @kernel
@@ -242,54 +235,35 @@ def joint_sums_3d(
     corner (on a multiple of 8) and the size [bricks] of what the poses can see.
     """
     runs = room_for(BATCH, room)
-    number, codes, counts, _, losses = runs
+    number, counts, losses = runs[0], runs[2], runs[4]
     turned = np.empty((BATCH, 3))
     home, way = np.empty(DEPTH + 4, dtype=np.int64), np.empty(DEPTH + 4, dtype=np.int64)
-    slots, reaches = np.empty(room, dtype=np.int64), np.empty(room)
-    corner, size = window
-    coarse = np.full(size[0] * size[1] * size[2], -1, dtype=np.int32)
-    touched = np.empty(coarse.size, dtype=np.int64)
-    best = np.zeros((64, 1024))  # reach if occupied and if free, of each voxel
+    reaches, slots = np.empty(room), np.empty(room, dtype=np.int64)
+    grid = brick_grid(window)
+    hits, clears = np.zeros((64, 512)), np.zeros((64, 512))
     used = 0
     for p in range(starts.shape[0]):
         find_path(blocks, starts[p], home)
-        total, loss = 0.0, 0.0
-        for b in range(rays.shape[0]):
-            r = b % BATCH
-            if r == 0:
-                some = rotate(frames[p], rays, b, turned)
-                trace_runs(blocks, home, starts[p], some, length, box, table, stop, way, runs)
-            n, cells = number[r], 0
-            for m in range(n):
-                cells += counts[r, m]
-            loss += losses[r]
-            best = room_for_bricks(best, used, bricks_of(cells))
-            _, used = trace_slots(
-                starts[p], turned[r], cells, math.inf, corner, size, coarse, used, touched, slots
-            )
-            reach, k = 1.0, 0
-            for m in range(n):
-                code, free = codes[r, m], 1.0 - table[codes[r, m], 0]
-                for _ in range(counts[r, m]):
-                    if no_hit:
-                        total += count_once(table, code, slots[k], reach, reach, best)
-                    reaches[k] = reach
-                    reach *= free
-                    k += 1
+        out[p] = dropped[p] = 0.0
+        for first in range(0, rays.shape[0], BATCH):
+            some = rotate(frames[p], rays, first, turned)
+            trace_runs(blocks, home, starts[p], some, length, box, table, stop, way, runs)
+            extra = 0
+            for r in range(some.shape[0]):
+                dropped[p] += losses[r]
+                cells = 0
+                for m in range(number[r]):
+                    cells += counts[r, m]
+                extra += bricks_of(cells)
+            hits = room_for_bricks(hits, used, extra)
             if not no_hit:
-                behind = 0.0  # probability of a report, given free up to here
-                for m in range(n - 1, -1, -1):
-                    code, o = codes[r, m], table[codes[r, m], 0]
-                    for _ in range(counts[r, m]):
-                        k -= 1
-                        hit = reaches[k]
-                        total += count_once(table, code, slots[k], hit, hit * behind, best)
-                        behind = o + (1.0 - o) * behind
-        out[p] = total
-        dropped[p] = loss
+                clears = room_for_bricks(clears, used, extra)
+            told, used = count_batch(
+                starts[p], some, runs, table, no_hit, grid, used, hits, clears, reaches, slots
+            )
+            out[p] += told
         if not path:
-            for b in range(used):
-                coarse[touched[b]] = -1
-                for i in range(1024):
-                    best[b, i] = 0.0
+            clear_bricks(grid, used, hits)
+            if not no_hit:
+                clear_bricks(grid, used, clears)
             used = 0

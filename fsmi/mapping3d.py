@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fsmi import _octree as octree
+from fsmi._bricks import brick_grid, bricks_of, room_for_bricks, trace_slots
 from fsmi._jit import kernel
 from fsmi._lattice import encode, log_limits
 from fsmi._runs import rotate, way_out
-from fsmi._scan3d import bricks_of, room_for_bricks, trace_slots
 from fsmi.information3d import brick_window
 from fsmi.raycast3d import box_of, room_for_runs, scaled_poses
 from fsmi.sensor import BeamModel
@@ -40,9 +40,7 @@ def mark_scan_3d(
 
     Readings follow `fsmi.mapping.mark_scan`. A voxel that is hit and crossed counts as hit.
     """
-    corner, size = window
-    coarse = np.full(size[0] * size[1] * size[2], -1, dtype=np.int32)
-    touched = np.empty(coarse.size, dtype=np.int64)
+    grid = brick_grid(window)
     marks = np.zeros((256, 512), dtype=np.uint8)
     slots, turned = np.empty(room, dtype=np.int64), np.empty((1, 3))
     ray = turned[0]
@@ -59,16 +57,14 @@ def mark_scan_3d(
             continue
         hit = hit and length <= limit
         marks = room_for_bricks(marks, used, bricks_of(room))
-        n, used = trace_slots(
-            start, ray, room, min(length, limit), corner, size, coarse, used, touched, slots
-        )
+        n, used = trace_slots(start, ray, room, min(length, limit), grid, used, slots)
         for m in range(n):
             brick, i = slots[m] >> 9, slots[m] & 511
             if marks[brick, i] == 0:
                 marks[brick, i] = CROSSED
         if hit:
             marks[slots[n - 1] >> 9, slots[n - 1] & 511] = HIT
-    return marks[:used], touched[:used]
+    return marks[:used], grid[3][:used]
 
 
 @kernel

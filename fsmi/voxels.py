@@ -224,9 +224,13 @@ class VoxelMap:
 
     def to_dense(self, *, prior: float = 0.5, dtype: npt.DTypeLike = np.float32) -> Any:
         """Occupancy probability of every voxel of the box, (D, H, W) = (z, y, x)."""
+        return self.probabilities(prior).astype(dtype)[self.dense_codes()]
+
+    def dense_codes(self) -> npt.NDArray[np.int32]:
+        """The row of `values` of every voxel of the box, (D, H, W) = (z, y, x); 0 is unknown."""
         codes = np.zeros(self.shape, dtype=np.int32)
         octree.fill_dense(*self._list(), np.array(self.low, dtype=np.int64), codes)
-        return self.probabilities(prior).astype(dtype)[codes]
+        return codes
 
     def slice_at(self, z: float) -> OccupancyGrid:
         """The layer of voxels at height `z` [m] as a 2-D grid."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from pathlib import Path
 from typing import Any, final
 
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from fsmi import _octree as octree
 from fsmi._lattice import checked_resolution, encode
 from fsmi.io import _octree_stream as stream
+from fsmi.io.atomic import whole_file
 from fsmi.voxels import VoxelMap
 
 BINARY_MAGIC = b"# Octomap OcTree binary file"
@@ -75,14 +75,8 @@ def save_octomap(voxels: VoxelMap, path: str | os.PathLike[str]) -> None:
     header = (
         f"\n# written by fsmi\nid OcTree\nsize {nodes}\nres {voxels.resolution!r}\ndata\n"
     ).encode()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(magic + header + body)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with whole_file(target) as part:
+        part.write_bytes(magic + header + body)
 
 
 def from_octomap_msg(message: Any) -> VoxelMap:
