@@ -6,6 +6,13 @@ import hashlib
 import os
 from pathlib import Path
 
+from hypothesis import settings
+
+# The same examples in every run of CI: a failure there is one that anybody can repeat.
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # One thread for every library: two test processes share two cores. Headless plotting.

@@ -95,18 +95,21 @@ def _linear_programme(
 ) -> Any:
     # Strict tolerances first: prices are differences of small numbers. They can be more than the
     # solver manages on degenerate programmes, its own tolerances are not.
+    # Where the simplex gives up, no presolve or the interior point method still gets there.
+    strict = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+    loose = {"primal_feasibility_tolerance": 1e-8, "dual_feasibility_tolerance": 1e-8}
+    attempts: tuple[tuple[Any, Any], ...] = (
+        ("highs", strict),
+        ("highs", loose),
+        ("highs", {}),
+        ("highs-ds", {"presolve": False}),
+        ("highs-ipm", {}),
+        ("highs-ipm", {"presolve": False}),
+    )
     result: Any = None
-    for tolerance in (1e-10, 1e-8, None):
-        options: Any = (
-            {}
-            if tolerance is None
-            else {
-                "primal_feasibility_tolerance": tolerance,
-                "dual_feasibility_tolerance": tolerance,
-            }
-        )
+    for method, options in attempts:
         result = linprog(
-            objective, A_eq=a_eq, b_eq=b_eq, A_ub=a_ub, b_ub=[b_ub], method="highs", options=options
+            objective, A_eq=a_eq, b_eq=b_eq, A_ub=a_ub, b_ub=[b_ub], method=method, options=options
         )
         if result.status == 0:
             return result
