@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from fsmi.mapping3d import update_3d
     from fsmi.measures import MEASURES, beam_mi, run_lengths, runs_mi
     from fsmi.planning.explorer import Explorer
+    from fsmi.planning.explorer3d import Explorer3D
     from fsmi.planning.plan import Plan
+    from fsmi.planning.views3d import Plan3D
     from fsmi.raycast import expected_ranges, simulate_ranges, traverse, traverse_3d
     from fsmi.raycast3d import cast_runs, simulate_ranges_3d
     from fsmi.sensor import RangeSensor
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
 _HOME = {
     "DepthCamera": "fsmi.sensor3d",
     "Explorer": "fsmi.planning.explorer",
+    "Explorer3D": "fsmi.planning.explorer3d",
     "MEASURES": "fsmi.measures",
     "OccupancyGrid": "fsmi.grid",
     "Plan": "fsmi.planning.plan",
+    "Plan3D": "fsmi.planning.views3d",
     "RangeSensor": "fsmi.sensor",
     "SpinningLidar": "fsmi.sensor3d",
     "VoxelMap": "fsmi.voxels",
@@ -66,8 +70,10 @@ __all__ = [
     "MEASURES",
     "DepthCamera",
     "Explorer",
+    "Explorer3D",
     "OccupancyGrid",
     "Plan",
+    "Plan3D",
     "RangeSensor",
     "SpinningLidar",
     "VoxelMap",
