@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from fsmi import cli3d
+
 if TYPE_CHECKING:
     from fsmi.sensor import RangeSensor
     from fsmi.sim.episode import EpisodeResult, Progress
@@ -80,7 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--budget", type=float, default=math.inf, metavar="M", help="most metres")
     one.add_argument("--max-steps", type=int, default=1000, help="most plans (1000)")
     one.add_argument("--seed", type=int, default=0, help="of the range noise (0)")
-    _sensor_options(one, beams=360, max_range=8.0, sigma=0.02)
+    _sensor_options(one, beams=None, max_range=8.0, sigma=0.02)
+    cli3d.add_options(one)
     _common_options(one)
 
     one = commands.add_parser("convert", help="one map format into another")
@@ -96,9 +99,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sensor_options(
-    parser: argparse.ArgumentParser, *, beams: int, max_range: float, sigma: float
+    parser: argparse.ArgumentParser, *, beams: int | None, max_range: float, sigma: float
 ) -> None:
-    parser.add_argument("--beams", type=int, default=beams, help=f"in a scan ({beams})")
+    usual = beams or "360, in 3-D 12000"
+    parser.add_argument("--beams", type=int, default=beams, help=f"in a scan ({usual})")
     parser.add_argument("--fov", type=float, default=WHOLE_CIRCLE, metavar="DEG", help="(360)")
     parser.add_argument("--max-range", type=float, default=max_range, help=f"[m] ({max_range:g})")
     parser.add_argument("--sigma", type=float, default=sigma, help=f"range noise [m] ({sigma:g})")
@@ -108,12 +112,15 @@ def _common_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def _pose(text: str) -> tuple[float, float, float]:
+def _pose(text: str) -> tuple[float, ...]:
     try:
-        x, y, degrees = (float(part) for part in text.split(","))
+        x, y, *height, degrees = (float(part) for part in text.split(","))
+        if len(height) > 1:
+            raise ValueError("too many numbers")
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"needs X,Y,DEGREES, not {text!r}") from error
-    return x, y, math.radians(degrees)
+        message = f"needs X,Y,DEGREES (in 3-D X,Y,Z,DEGREES), not {text!r}"
+        raise argparse.ArgumentTypeError(message) from error
+    return x, y, *height, math.radians(degrees)
 
 
 def _sensor(
@@ -122,7 +129,7 @@ def _sensor(
     from fsmi.sensor import RangeSensor
 
     return RangeSensor(
-        n_beams=arguments.beams,
+        n_beams=360 if arguments.beams is None else arguments.beams,
         fov=math.radians(arguments.fov),
         max_range=arguments.max_range,
         sigma=arguments.sigma,
@@ -168,6 +175,11 @@ def _map(arguments: argparse.Namespace) -> int:
 
 
 def _explore(arguments: argparse.Namespace) -> int:
+    if arguments.three_d:
+        with _bar(arguments.quiet) as progress:
+            report = cli3d.fly(arguments, progress)
+        print(report)
+        return 0
     from fsmi.grid import OccupancyGrid
     from fsmi.io.map_server import save_map
     from fsmi.planning.explorer import Explorer
@@ -257,13 +269,16 @@ def _print_run(world: World, result: EpisodeResult, accuracy: float) -> None:
     )
 
 
-def _world(name: str, start: tuple[float, float, float] | None) -> World:
+def _world(name: str, given: tuple[float, ...] | None) -> World:
     """The world in a file, or the generated one that ``KIND:SEED`` names."""
     from dataclasses import replace
 
     from fsmi.sim.convert import read_world
     from fsmi.sim.floorplans import WORLDS, make_world
 
+    if given is not None and len(given) != 3:
+        raise ValueError(f"--start has {len(given)} numbers; a 2-D world needs X,Y,DEGREES")
+    start = None if given is None else (given[0], given[1], given[2])
     kind, _, seed = name.partition(":")
     if kind in WORLDS and not Path(name).exists():
         if seed and not seed.isdecimal():
