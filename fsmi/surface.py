@@ -186,12 +186,7 @@ def mi_map(
         The sum over the beams [bit]; row 0 at the smallest y.
     """
     wanted = _checked_mask(mask, grid.shape)
-    if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise ValueError(f"dtype is {np.dtype(dtype)}; one of float32, float64")
-    if not math.isfinite(theta):
-        raise ValueError(f"theta is {theta}; need a finite angle [rad]")
-    if not (math.isfinite(base) and base > 1.0):
-        raise ValueError(f"base is {base}; need a number > 1 (2 for bits, math.e for nats)")
+    check_surface_options(base=base, theta=theta, dtype=dtype)
     threads = default_threads() if n_threads is None else n_threads
     if isinstance(threads, bool) or int(threads) != threads or threads < 1:
         raise ValueError(f"n_threads is {threads}; need a whole number of at least 1")
@@ -199,13 +194,7 @@ def mi_map(
         return _by_poses(grid, sensor, measure, joint, base, wanted, theta, dtype, progress)
     if method != "sweep":
         raise ValueError(f"method is {method!r}; one of sweep, poses")
-    if measure not in SWEEP_MEASURES:
-        raise ValueError(
-            f"measure is {measure!r}; the sweep computes {', '.join(SWEEP_MEASURES)}; others need"
-            ' method="poses"'
-        )
-    if joint and not sensor.count_no_hit:
-        raise ValueError('the joint sweep counts no-hits; count_no_hit=False needs method="poses"')
+    check_sweep(sensor, measure, joint)
     if measure == "fcmi":
         if joint:
             raise ValueError("fcmi counts overlap by the ground it covers; use joint=False")
@@ -220,6 +209,27 @@ def mi_map(
     if wanted is not None:
         out[~wanted] = np.nan
     return out
+
+
+def check_surface_options(*, base: float, theta: float, dtype: npt.DTypeLike) -> None:
+    """Raise ValueError unless these are what any surface needs."""
+    if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ValueError(f"dtype is {np.dtype(dtype)}; one of float32, float64")
+    if not math.isfinite(theta):
+        raise ValueError(f"theta is {theta}; need a finite angle [rad]")
+    if not (math.isfinite(base) and base > 1.0):
+        raise ValueError(f"base is {base}; need a number > 1 (2 for bits, math.e for nats)")
+
+
+def check_sweep(sensor: RangeSensor, measure: str, joint: bool) -> None:
+    """Raise ValueError unless the sweep computes this."""
+    if measure not in SWEEP_MEASURES:
+        raise ValueError(
+            f"measure is {measure!r}; the sweep computes {', '.join(SWEEP_MEASURES)}; others need"
+            ' method="poses"'
+        )
+    if joint and not sensor.count_no_hit:
+        raise ValueError('the joint sweep counts no-hits; count_no_hit=False needs method="poses"')
 
 
 def _checked_mask(
