@@ -31,7 +31,9 @@ SENSORS = {
 }
 NOISES = {"off": 0.0, "on": 0.03}
 FAMILIES = ("office", "maze", "cave", "warehouse", "forest")
-STRATEGIES = ("nearest", "explore_lite", "count_rate", "information_rate", "tour")
+STRATEGIES = (
+    "nearest", "explore_lite", "count_rate", "information_rate", "receding_horizon", "tour"
+)  # fmt: skip
 SHARES = (0.5, 0.9, 0.95, 0.99)
 RADIUS, RESOLUTION = 0.2, 0.1
 KEY = ("family", "seed", "start", "sensor", "noise", "strategy")

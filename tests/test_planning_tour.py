@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fsmi import Explorer, OccupancyGrid, RangeSensor, update
 from fsmi.planning.frontier import find_frontiers, find_viewpoints
+from fsmi.planning.horizon import PATIENCE, looks_on, path_information
 from fsmi.planning.knowledge import classify
 from fsmi.planning.paths import distance_field, traversable
 from fsmi.planning.roadmap import BLOCK, Roadmap
@@ -47,6 +48,49 @@ def views() -> Views:
     return candidate_views(
         Sight.of(known, SENSOR), field, points, gain="joint", goal=None, limit=200, least=9.0
     )
+
+
+def seen_from(views: Views, poses: np.ndarray) -> set[int]:
+    return set(views.sight.likely(poses)[1].tolist())
+
+
+def test_paths_count_what_views_share_once(views: Views) -> None:
+    chosen, bits = path_information(views, stop=1.0)
+    assert 3 <= len(chosen) <= 14
+    worth = views.sight.worth.ravel()
+    places = np.vstack((views.field.start[:2], views.poses[chosen, :2]))
+    between = views.roadmap.between(places)
+    sees = [seen_from(views, views.poses[[k]]) for k in chosen]
+    grid = views.field.grid
+
+    def discounted(path: tuple[int, ...]) -> float:
+        first = views.poses[chosen[path[0]]]
+        i, j = grid.world_to_cell(first[:2])
+        way = looks_on(views.field.path_to((int(i), int(j)), float(first[2])), 1.0)
+        known = seen_from(views, way) if len(way) else set()
+        driven = float(views.cost[chosen[path[0]]]) + 1.0
+        total = sum(float(worth[c]) for c in known | sees[path[0]]) * np.exp(-driven / PATIENCE)
+        known |= sees[path[0]]
+        for a, b in itertools.pairwise(path):
+            driven += between[a + 1, b + 1] + 1.0
+            total += sum(float(worth[c]) for c in sees[b] - known) * np.exp(-driven / PATIENCE)
+            known |= sees[b]
+        return float(total)
+
+    for first in range(0, len(chosen), 5):
+        others = [k for k in range(len(chosen)) if k != first]
+        paths = [(first,), *((first, b) for b in others)]
+        paths += [(first, b, c) for b in others for c in others if c != b]
+        assert bits[first] == pytest.approx(max(map(discounted, paths)), rel=1e-6)
+
+
+def test_looks_on_a_path_are_evenly_spaced_and_face_along_it() -> None:
+    path = np.array([[0.0, 0.0, 0.3], [2.0, 0.0, 0.0], [2.0, 3.0, 1.0]])
+    looks = looks_on(path, 1.0)
+    np.testing.assert_allclose(looks[:, :2], [[1, 0], [2, 0], [2, 1], [2, 2]])
+    np.testing.assert_allclose(looks[:, 2], [0, np.pi / 2, np.pi / 2, np.pi / 2])
+    assert len(looks_on(path[:1], 1.0)) == 0
+    assert len(looks_on([[0, 0, 0], [0.5, 0, 0]], 1.0)) == 0
 
 
 def test_cover_is_the_greedy_one(views: Views) -> None:

@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from fsmi.planning.horizon import path_information
 from fsmi.planning.tour import cover, waiting_times
 from fsmi.planning.views import Views
 
@@ -103,10 +104,24 @@ def tour(views: Views) -> Array:
     return utility
 
 
+def receding_horizon(views: Views) -> Array:
+    """Discounted bits of the best path over up to three views, overlap counted once.
+
+    Only the way to the first view is driven before the next plan. See `path_information`.
+    """
+    chosen, bits = path_information(views, stop=SETTLE)
+    if len(chosen) == 0:  # nothing is likely to be seen, only hoped for
+        return information_rate(views) - LAST
+    utility = -LAST - views.cost
+    utility[chosen] = bits
+    return utility
+
+
 STRATEGIES: dict[str, Strategy] = {
     "nearest": Strategy(nearest),
     "explore_lite": Strategy(explore_lite),
     "count_rate": Strategy(count_rate),
     "information_rate": Strategy(information_rate),
+    "receding_horizon": Strategy(receding_horizon),
     "tour": Strategy(tour, relative=0.02, absolute=0.5),
 }

@@ -125,9 +125,9 @@ def candidate_views(
         order[limit - 1] = kept
     order = order[:limit]
     poses, information = _turned(sight, cells[order], facing[order])
-    gains = information if gain == "joint" else GAINS[gain](sight, poses)
-    where = np.flatnonzero(order == kept)
     size = frontier[order].astype(np.float64) * grid.resolution
+    gains = information if gain == "joint" else GAINS[gain](sight, poses, size)
+    where = np.flatnonzero(order == kept)
     return Views(
         sight, field, poses, cost[order], information, gains, size,
         least=least, goal=int(where[0]) if len(where) else -1,
