@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fsmi.sensor import RangeSensor
     from fsmi.sensor3d import DepthCamera, SpinningLidar
     from fsmi.surface import mi_map
+    from fsmi.tiles import mi_map_tiled, write_mi_map
     from fsmi.voxels import VoxelMap
 
 # Public name -> the module that defines it.
@@ -49,6 +50,7 @@ _HOME = {
     "load_map": "fsmi.io.map_server",
     "load_octomap": "fsmi.io.octomap",
     "mi_map": "fsmi.surface",
+    "mi_map_tiled": "fsmi.tiles",
     "monte_carlo_mi": "fsmi.information",
     "path_mi": "fsmi.information",
     "path_mi_3d": "fsmi.information3d",
@@ -64,6 +66,7 @@ _HOME = {
     "traverse_3d": "fsmi.raycast",
     "update": "fsmi.mapping",
     "update_3d": "fsmi.mapping3d",
+    "write_mi_map": "fsmi.tiles",
 }
 
 __all__ = [
@@ -85,6 +88,7 @@ __all__ = [
     "load_map",
     "load_octomap",
     "mi_map",
+    "mi_map_tiled",
     "monte_carlo_mi",
     "path_mi",
     "path_mi_3d",
@@ -100,6 +104,7 @@ __all__ = [
     "traverse_3d",
     "update",
     "update_3d",
+    "write_mi_map",
 ]
 
 
