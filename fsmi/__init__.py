@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fsmi.mapping import update
     from fsmi.mapping3d import update_3d
     from fsmi.measures import MEASURES, beam_mi, run_lengths, runs_mi
-    from fsmi.planning.explorer import Explorer
+    from fsmi.planning.explorer import Explorer, replay
     from fsmi.planning.explorer3d import Explorer3D
     from fsmi.planning.plan import Plan
     from fsmi.planning.views3d import Plan3D
@@ -54,6 +54,7 @@ _HOME = {
     "monte_carlo_mi": "fsmi.information",
     "path_mi": "fsmi.information",
     "path_mi_3d": "fsmi.information3d",
+    "replay": "fsmi.planning.explorer",
     "run_lengths": "fsmi.measures",
     "runs_mi": "fsmi.measures",
     "save_map": "fsmi.io.map_server",
@@ -92,6 +93,7 @@ __all__ = [
     "monte_carlo_mi",
     "path_mi",
     "path_mi_3d",
+    "replay",
     "run_lengths",
     "runs_mi",
     "save_map",

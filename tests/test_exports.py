@@ -12,7 +12,7 @@ EXPORTS = {
         DepthCamera Explorer Explorer3D MEASURES OccupancyGrid Plan Plan3D RangeSensor
         SpinningLidar VoxelMap beam_mi cast_runs condition_on_view expected_ranges fcmi_map
         load_map load_octomap mi_map mi_map_tiled monte_carlo_mi path_mi path_mi_3d
-        run_lengths runs_mi save_map save_octomap scan_mi scan_mi_3d simulate_ranges
+        replay run_lengths runs_mi save_map save_octomap scan_mi scan_mi_3d simulate_ranges
         simulate_ranges_3d traverse traverse_3d update update_3d write_mi_map
     """,
     "privfunnel": """

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fsmi import Explorer, OccupancyGrid, RangeSensor, update
+from fsmi import Explorer, OccupancyGrid, RangeSensor, replay, update
 from fsmi.planning.gains import GAINS
 from fsmi.planning.knowledge import classify
 from fsmi.planning.paths import distance_field, traversable
@@ -153,6 +156,87 @@ def test_the_budget_counts_what_was_driven() -> None:
     assert explorer.plan(grid, HERE).status == "go"
 
 
+def test_the_robot_drives_home_when_nothing_is_left() -> None:
+    cells = np.zeros((40, 80), dtype=np.int8)
+    cells[[0, -1]] = cells[:, [0, -1]] = 100
+    grid = OccupancyGrid(cells, 0.1)
+    explorer = Explorer(SENSOR, robot_radius=0.2, return_home=True)
+    assert explorer.plan(grid, HERE).status == "done"  # at home already
+    plan = explorer.plan(grid, (6.0, 2.0, 0.0))
+    assert plan.status == "go"
+    assert plan.goal == HERE
+    assert plan.reason.startswith("on the way home (done: ")
+    assert explorer.plan(grid, (1.1, 2.0, 0.0)).status == "done"
+
+
+def test_no_way_home_is_said() -> None:
+    cells = np.zeros((40, 80), dtype=np.int8)
+    cells[[0, -1]] = cells[:, [0, -1]] = 100
+    explorer = Explorer(SENSOR, robot_radius=0.2, return_home=True)
+    explorer.plan(OccupancyGrid(cells, 0.1), HERE)
+    cells[:, 40] = 100  # a door was shut
+    plan = explorer.plan(OccupancyGrid(cells, 0.1), (6.0, 2.0, 0.0))
+    assert plan.status == "done"
+    assert plan.reason.endswith("there is no way home")
+    moved = OccupancyGrid(cells[:, 40:], 0.1, (4.0, 0.0, 0.0))  # home lies outside
+    assert "no way home" in explorer.plan(moved, (6.0, 2.0, 0.0)).reason
+
+
+def test_a_dumped_decision_is_made_again_bit_for_bit(tmp_path: Path) -> None:
+    sensor = RangeSensor(n_beams=180, max_range=1.5, delta_occ=20.0, delta_emp=0.3)
+    explorer = Explorer(sensor, robot_radius=0.2, strategy="tour", max_distance=50.0)
+    with pytest.raises(ValueError, match=r"call plan\(\) first"):
+        explorer.dump_state(tmp_path / "early")
+    rng = np.random.default_rng(0)
+    cells = rooms().occupancy.copy()
+    pose = HERE
+    for k in range(25):  # long enough for goals to fail
+        if k < 15:
+            cells[rng.integers(40, size=5), rng.integers(31, 80, size=5)] = 0.1
+        grid = OccupancyGrid(cells.copy(), 0.1, (0.5, -1.0, 0.3))
+        if k < 15:  # then it stands still, until its goal is given up
+            x, y = grid.cell_to_world([20, 10 + k % 3])
+            pose = (float(x), float(y), 0.1 * k)
+        plan = explorer.plan(grid, pose, others=[[2.0, 1.0, 0.0]], avoid=[[0.9, 0.6]])
+        path = tmp_path / "decision.npz"
+        explorer.dump_state(path)
+        again = replay(path)
+        assert again.to_dict() == plan.to_dict()
+        assert again.candidates == plan.candidates
+        np.testing.assert_array_equal(again.path, plan.path)
+    assert explorer._past.blacklist.entries  # something was remembered
+    assert path.stat().st_size < 20_000
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda data: data[: len(data) // 2], "no decision"),
+        (lambda data: b"hello", "no decision"),
+        (lambda data: b"", "no decision"),
+    ],
+)
+def test_a_damaged_decision_is_refused(change: Callable, words: str, tmp_path: Path) -> None:
+    explorer = Explorer(SENSOR, robot_radius=0.2)
+    explorer.plan(rooms(), HERE)
+    path = tmp_path / "decision.npz"
+    explorer.dump_state(path)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ValueError, match=words):
+        replay(path)
+
+
+def test_a_decision_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "decision.npz"
+    words = json.dumps({"format": "fsmi-decision", "version": 99})
+    np.savez(path, words=np.array(words), cells=np.zeros((2, 2), np.int8))
+    with pytest.raises(ValueError, match="version 99 instead of 1"):
+        replay(path)
+    np.savez(path, cells=np.zeros((2, 2), np.int8))
+    with pytest.raises(ValueError, match="words"):
+        replay(path)
+
+
 def test_the_goal_is_kept_while_another_is_only_a_little_better() -> None:
     explorer = Explorer(SENSOR, robot_radius=0.2)
     grid = rooms()
@@ -175,7 +259,7 @@ def test_a_goal_that_is_never_approached_is_given_up_and_tried_again() -> None:
     more = [explorer.plan(OccupancyGrid(grid.cells.copy(), 0.1), HERE) for _ in range(400)]
     assert more[-1].status == "stuck"
     assert "given up" in more[-1].reason
-    reasons = {e.reason for e in explorer._blacklist.entries}
+    reasons = {e.reason for e in explorer._past.blacklist.entries}
     assert reasons == {"the robot does not move towards it"}
 
 

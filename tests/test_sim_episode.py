@@ -15,6 +15,7 @@ from shapely.geometry import box
 from fsmi import Explorer, OccupancyGrid, RangeSensor
 from fsmi.planning.knowledge import classify
 from fsmi.planning.paths import path_length
+from fsmi.planning.strategies import STRATEGIES
 from fsmi.sim.coverage import Coverage
 from fsmi.sim.episode import EpisodeResult, Step, explore, run
 from fsmi.sim.floorplans import make_world
@@ -46,7 +47,7 @@ def episode(world: World, sensor: RangeSensor = LASER, **options: object) -> Epi
     return explore(robot, empty(world), explorer, coverage=coverage, **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("strategy", ["nearest", "explore_lite", "count_rate", "information_rate"])
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 def test_two_rooms_are_finished_by_every_strategy(strategy: str) -> None:
     result = episode(TWO_ROOMS, strategy=strategy)
     assert result.status == "done"
@@ -54,6 +55,19 @@ def test_two_rooms_are_finished_by_every_strategy(strategy: str) -> None:
     assert result.coverage > 0.99
     assert result.collisions == 0
     assert 2.0 < result.path_length < 40.0
+
+
+@pytest.mark.parametrize(("budget", "status"), [(14.0, "budget"), (100.0, "done")])
+def test_the_robot_is_home_at_the_end_and_within_its_budget(budget: float, status: str) -> None:
+    world = make_world("office", seed=1) if status == "budget" else TWO_ROOMS
+    robot = SimulatedRobot(world, LASER, radius=0.2, rng=0)
+    explorer = Explorer(LASER, robot_radius=0.2, return_home=True, max_distance=budget)
+    result = explore(robot, empty(world), explorer, max_steps=200)
+    assert result.status == status
+    home = np.array(world.start[:2])
+    assert math.dist(robot.pose()[:2], home) <= 0.2 + 1e-9
+    assert result.path_length <= budget + 1e-6
+    assert np.hypot(*(result.trail[:, :2] - home).T).max() > 2.0  # it had gone somewhere
 
 
 @pytest.mark.parametrize("kind", ["office", "maze", "cave", "warehouse", "forest"])

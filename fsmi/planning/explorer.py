@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import final
+import os
+from dataclasses import replace
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
 from fsmi.grid import OccupancyGrid
-from fsmi.planning.blacklist import Blacklist
+from fsmi.planning.decision import Decision
 from fsmi.planning.frontier import Viewpoints, find_frontiers, find_viewpoints
 from fsmi.planning.gains import GAINS
 from fsmi.planning.knowledge import FREE_BELOW, OCCUPIED_ABOVE, Knowledge, classify
-from fsmi.planning.memory import Memory
+from fsmi.planning.past import PATIENCE, Past
 from fsmi.planning.paths import (
     DistanceField,
     Traversable,
@@ -51,6 +53,9 @@ class Explorer:
         cells twice as wide as the robot holds.
     max_distance : float, optional
         Distance [m] the robot may drive in all, from the first plan on; then "budget".
+    return_home : bool
+        Whether the robot drives back to where the first plan was made before the exploration
+        ends. With `max_distance`, only views are taken from which it still gets home.
     max_candidates : int
         At most so many views are evaluated in a plan (the nearest ones).
     free_below, occupied_above : float
@@ -72,6 +77,7 @@ class Explorer:
         prior: float | None = None,
         min_information: float | None = None,
         max_distance: float = math.inf,
+        return_home: bool = False,
         max_candidates: int = 200,
         free_below: float = FREE_BELOW,
         occupied_above: float = OCCUPIED_ABOVE,
@@ -90,19 +96,41 @@ class Explorer:
         self.sensor, self.robot_radius = sensor, float(robot_radius)
         self.strategy, self.gain, self.prior = strategy, gain, prior
         self.min_information, self.max_distance = min_information, float(max_distance)
-        self.max_candidates = int(max_candidates)
+        self.return_home, self.max_candidates = bool(return_home), int(max_candidates)
         self.free_below, self.occupied_above = free_below, occupied_above
         self.reset()
 
     def reset(self) -> None:
-        """Forget the goal, the failures and the distance driven."""
-        self.travelled = 0.0
-        self._plans = 0
-        self._goal: Pose | None = None
-        self._last: tuple[Pose, float] | None = None  # pose and belief entropy at the last plan
-        self._idle = 0
-        self._blacklist = Blacklist(self.robot_radius)
-        self._memory = Memory(self.sensor, self.free_below)
+        """Forget the goal, the failures, the distance driven and the way home."""
+        self._past = Past(self.sensor, self.robot_radius, self.free_below)
+        self._before: Decision | None = None
+
+    @property
+    def travelled(self) -> float:
+        """Distance driven since the first plan [m], straight from plan to plan."""
+        return self._past.travelled
+
+    def _options(self) -> dict[str, Any]:
+        """What the constructor takes besides the sensor."""
+        names = (
+            "robot_radius", "strategy", "gain", "prior", "min_information", "max_distance",
+            "return_home", "max_candidates", "free_below", "occupied_above",
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names}
+
+    def dump_state(self, path: str | os.PathLike[str]) -> None:
+        """Write the last decision, with the map and all that led to it, to one small file.
+
+        `fsmi.replay(path)` makes it again, bit for bit.
+
+        Raises
+        ------
+        ValueError
+            If nothing was planned yet.
+        """
+        if self._before is None:
+            raise ValueError("there is no decision to write: call plan() first")
+        self._before.save(path)
 
     def knowledge(self, grid: OccupancyGrid) -> Knowledge:
         """What the planner takes a map to say."""
@@ -111,7 +139,7 @@ class Explorer:
             prior=self.prior,
             free_below=self.free_below,
             occupied_above=self.occupied_above,
-            opaque=self._memory.opaque(grid),
+            opaque=self._past.memory.opaque(grid),
         )
 
     def worthwhile(self, known: Knowledge) -> float:
@@ -159,24 +187,43 @@ class Explorer:
         grid_poses(grid, pose)
         x, y, theta = (float(v) for v in np.asarray(pose, dtype=np.float64).ravel())
         here = (x, y, theta)
+        others, avoid = _rows(others, 3), _rows(avoid, 2)
+        self._before = Decision(
+            grid, here, others, avoid, self.sensor, self._options(), self._past.to_dict(grid)
+        )
         known = self.knowledge(grid)
-        self._remember(here, known)
-        if self.travelled >= self.max_distance:
-            return self._end("budget", f"{self.travelled:.1f} m driven of {self.max_distance:g} m")
-        i, j = grid.world_to_cell((x, y))
+        self._past.notice(here, known, self.worthwhile(known))
+        if self._past.spent:
+            plan = self._end("budget", self._past.spent)
+        elif self.travelled >= self.max_distance:
+            plan = self._end("budget", f"{self.travelled:.1f} m driven of {self.max_distance:g} m")
+        else:
+            plan = self._decide(grid, here, known, others, avoid)
+        return self._homeward(plan, grid, here) if plan.finished and self.return_home else plan
+
+    def _decide(
+        self,
+        grid: OccupancyGrid,
+        here: Pose,
+        known: Knowledge,
+        others: npt.NDArray[np.float64] | None,
+        avoid: npt.NDArray[np.float64] | None,
+    ) -> Plan:
+        """The next view, or the end of the exploration."""
+        i, j = grid.world_to_cell(here[:2])
         if known.occupied[i, j]:
             return self._end("stuck", "the robot stands in a cell that the map calls occupied")
         if known.free[i, j]:  # else no scan was taken from here
-            self._memory.add(grid, Sight.of(known, self.sensor), here)
+            self._past.memory.add(grid, Sight.of(known, self.sensor), here)
             known = self.knowledge(grid)
         room = traversable(known, self.robot_radius)
-        if avoid is not None and np.size(avoid):
-            room = room.without(grid, np.asarray(avoid, dtype=np.float64), 2.0 * self.robot_radius)
+        if avoid is not None:
+            room = room.without(grid, avoid, 2.0 * self.robot_radius)
         field = distance_field(known, room, here, robot_radius=self.robot_radius)
         if not (room.open & np.isfinite(field.distance)).any():
             return self._look_here(known, here)
         sight = Sight.of(known, self.sensor)
-        if others is not None and np.size(others):
+        if others is not None:
             sight = sight.without(others)
         return self._choose(sight, room, field)
 
@@ -184,36 +231,12 @@ class Explorer:
         """The plan of a robot that knows of no place to go to: a scan, unless it does not help."""
         pose = np.array([here])
         bits = float(Sight.of(known, self.sensor).information(pose)[0])
-        if bits < self.worthwhile(known) or self._idle >= 3:
+        if bits < self.worthwhile(known) or self._past.idle >= PATIENCE:
             fits = f"a robot of radius {self.robot_radius:g} m fits nowhere near"
             return self._end("stuck", f"{fits}, as far as the map tells")
         reason = f"too little is known to move; a scan here promises {bits:.1f} bit"
-        self._goal = None
+        self._past.goal = None
         return Plan("go", pose, here, bits, 0.0, (), reason, self.strategy)
-
-    def _remember(self, pose: Pose, known: Knowledge) -> None:
-        """Count distance and plans; give up a goal that brought neither movement nor news."""
-        entropy, resolution = known.entropy(), known.belief.resolution
-        self._plans += 1
-        if self._last is not None:
-            before, entropy_before = self._last
-            step = math.hypot(pose[0] - before[0], pose[1] - before[1])
-            self.travelled += step
-            # A fraction of what makes a view worthwhile: noise alone always changes a few cells.
-            news = entropy_before - entropy > 0.2 * self.worthwhile(known)
-            self._idle = 0 if step > resolution or news else self._idle + 1
-            if self._goal is not None:
-                left = math.hypot(pose[0] - self._goal[0], pose[1] - self._goal[1])
-                if left <= resolution and not news:
-                    self._give_up("it was reached and nothing new was seen from it")
-                elif self._idle >= 3:
-                    self._give_up("the robot does not move towards it")
-        self._last = (pose, entropy)
-
-    def _give_up(self, reason: str) -> None:
-        if self._goal is not None:
-            self._blacklist.add(self._goal[0], self._goal[1], self._plans, reason)
-        self._goal, self._idle = None, 0
 
     def _choose(self, sight: Sight, room: Traversable, field: DistanceField) -> Plan:
         known = sight.known
@@ -222,17 +245,23 @@ class Explorer:
         points = find_viewpoints(known, room, field, frontiers, max_range=self.sensor.max_range)
         views = candidate_views(
             sight, field, points,
-            gain=self.gain, goal=self._goal, limit=self.max_candidates,
+            gain=self.gain, goal=self._past.goal, limit=self.max_candidates,
             least=self.worthwhile(known),
         )  # fmt: skip
         worth = np.flatnonzero(views.information >= views.least)
         places = views.poses[worth, :2]
-        allowed = ~self._blacklist.blocks(places, self._plans)
-        if len(worth) and not allowed.any() and self._blacklist.release(self._plans):
-            allowed = ~self._blacklist.blocks(places, self._plans)
+        allowed = ~self._past.blacklist.blocks(places, self._past.plans)
+        if len(worth) and not allowed.any() and self._past.blacklist.release(self._past.plans):
+            allowed = ~self._past.blacklist.blocks(places, self._past.plans)
         good = views.take(worth[allowed])
         if len(good) == 0:
             return self._nothing_left(known, points, views, len(worth))
+        if self.return_home and math.isfinite(self.max_distance):
+            good = good.take(np.flatnonzero(self._can_return(good, room)))
+            if len(good) == 0:
+                left = self.max_distance - self.travelled
+                self._past.spent = f"the {left:.1f} m left are for the way home"
+                return self._end("budget", self._past.spent)
         strategy = STRATEGIES[self.strategy]
         utility = strategy.rank(good)
         return self._go(good, utility, strategy.choose(good, utility))
@@ -244,7 +273,7 @@ class Explorer:
         )
         candidates = [Candidate((r[0], r[1], r[2]), *r[3:]) for r in table[order].tolist()]
         best = next(c for c, k in zip(candidates, order, strict=True) if k == chosen)
-        self._goal = best.pose
+        self._past.goal = best.pose
         i, j = (int(v) for v in views.field.grid.world_to_cell(best.pose[:2]))
         kept = "" if chosen == order[0] else "still nearly "
         reason = (
@@ -261,7 +290,7 @@ class Explorer:
     ) -> Plan:
         """The plan that ends an exploration, with the reason."""
         if given_up:
-            reasons = sorted({e.reason for e in self._blacklist.entries})
+            reasons = sorted({e.reason for e in self._past.blacklist.entries})
             text = f"{given_up} views are left, all given up: {'; '.join(reasons)}"
             return self._end("stuck", text)
         door = 2.0 * self.robot_radius / known.belief.resolution
@@ -275,6 +304,59 @@ class Explorer:
         text = f"the best reachable view promises {best:.2f} bit, less than {views.least:.2f} bit"
         return self._end("done", text)
 
+    def _can_return(self, views: Views, room: Traversable) -> npt.NDArray[np.bool_]:
+        """From which views the robot still gets home within its budget."""
+        known, grid = views.sight.known, views.field.grid
+        home = self._past.home or views.field.start
+        if not _inside(grid, home):
+            return np.zeros(len(views), dtype=np.bool_)
+        back = distance_field(known, room, home, robot_radius=self.robot_radius).distance
+        cells = grid.world_to_cell(views.poses[:, :2])
+        way = views.cost + back[cells[:, 0], cells[:, 1]]
+        return np.asarray(self.travelled + way <= self.max_distance)
+
+    def _homeward(self, ended: Plan, grid: OccupancyGrid, here: Pose) -> Plan:
+        """The way home when there is nothing else to do; `ended` once the robot is there."""
+        home = self._past.home or here
+        if math.dist(here[:2], home[:2]) <= 2.0 * grid.resolution:
+            return ended
+        known = self.knowledge(grid)
+        room = traversable(known, self.robot_radius)
+        field = distance_field(known, room, here, robot_radius=self.robot_radius)
+        i, j = (int(v) for v in grid.world_to_cell(home[:2]))
+        cost = float(field.distance[i, j]) if _inside(grid, home) else math.inf
+        if math.isinf(cost) or self._past.idle >= PATIENCE:
+            return replace(ended, reason=f"{ended.reason}; there is no way home")
+        reason = f"on the way home ({ended.status}: {ended.reason})"
+        path = field.path_to((i, j), home[2])
+        return Plan("go", path, home, 0.0, cost, (), reason, self.strategy)
+
     def _end(self, status: str, reason: str) -> Plan:
-        self._goal = None
+        self._past.goal = None
         return Plan(status, reason=reason, strategy=self.strategy)
+
+
+def replay(path: str | os.PathLike[str]) -> Plan:
+    """Make the decision in a file of `Explorer.dump_state` again.
+
+    Raises
+    ------
+    ValueError
+        If the file is no decision, is damaged or of another version.
+    """
+    decision = Decision.load(path)
+    explorer = Explorer(decision.sensor, **decision.options)
+    explorer._past.restore(decision.memory, decision.grid)
+    return explorer.plan(decision.grid, decision.pose, others=decision.others, avoid=decision.avoid)
+
+
+def _inside(grid: OccupancyGrid, pose: Pose) -> bool:
+    cell = grid.world_to_cell(pose[:2])
+    return bool(((cell >= 0) & (cell < grid.shape)).all())
+
+
+def _rows(values: npt.ArrayLike | None, columns: int) -> npt.NDArray[np.float64] | None:
+    """An array (k, columns) of its own; None for no rows."""
+    if values is None or np.size(values) == 0:
+        return None
+    return np.array(values, dtype=np.float64).reshape(-1, columns)

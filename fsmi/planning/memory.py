@@ -70,6 +70,22 @@ class Memory:
         seen = sight.mask(pose)
         self._dark[seen] = np.minimum(self._dark[seen], 254) + 1
 
+    def state(self, grid: OccupancyGrid) -> dict[str, Any]:
+        """A copy of what is remembered, for a plan on `grid`."""
+        return {
+            "dark": self._dark.copy(),
+            "walls": self._walls.copy(),
+            "layout": self._layout,
+            "same_map": self._cells is grid.cells,
+        }
+
+    def restore(self, state: dict[str, Any], grid: OccupancyGrid) -> None:
+        """Remember what `state` says, `grid` being the map it was made for."""
+        self._dark, self._walls = state["dark"], state["walls"]
+        shape, resolution, origin = state["layout"] or ((), 0.0, ())
+        self._layout = (tuple(shape), resolution, tuple(origin)) if shape else ()
+        self._cells = grid.cells if state["same_map"] else None
+
     def __repr__(self) -> str:
         return f"Memory({int(self._walls.sum())} wall cells)"
 

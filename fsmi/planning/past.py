@@ -1,0 +1,112 @@
+"""What a planner remembers between plans: its goal, its failures, the way it came."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, final
+
+from fsmi.grid import OccupancyGrid
+from fsmi.planning.blacklist import Blacklist, Entry
+from fsmi.planning.knowledge import FREE_BELOW, Knowledge
+from fsmi.planning.memory import Memory
+from fsmi.planning.plan import Pose
+from fsmi.sensor import RangeSensor
+
+PATIENCE = 3  # plans without movement and without news after which a goal is given up
+
+
+@final
+class Past:
+    """The state of an `Explorer`.
+
+    Attributes
+    ----------
+    travelled : float
+        [m], straight from plan to plan.
+    plans : int
+        Made so far.
+    goal : (x, y, theta) or None
+        Where the robot is driving to.
+    last : (pose, float) or None
+        Pose and entropy of the belief [bit] at the last plan.
+    idle : int
+        Plans since the robot last moved or learnt something.
+    home : (x, y, theta) or None
+        Where the first plan was made.
+    spent : str
+        Why the rest of the budget is for the way home, "" while it is not.
+    blacklist : Blacklist
+    memory : Memory
+    """
+
+    def __init__(
+        self, sensor: RangeSensor, robot_radius: float, free_below: float = FREE_BELOW
+    ) -> None:
+        self.travelled = 0.0
+        self.plans, self.idle = 0, 0
+        self.goal: Pose | None = None
+        self.last: tuple[Pose, float] | None = None
+        self.home: Pose | None = None
+        self.spent = ""
+        self.blacklist = Blacklist(robot_radius)
+        self.memory = Memory(sensor, free_below)
+
+    def notice(self, pose: Pose, known: Knowledge, least: float) -> None:
+        """Count distance and plans; give up a goal that brought neither movement nor news.
+
+        `least` is what makes a view worthwhile [bit].
+        """
+        entropy, resolution = known.entropy(), known.belief.resolution
+        self.home = self.home or pose
+        self.plans += 1
+        if self.last is not None:
+            before, entropy_before = self.last
+            step = math.hypot(pose[0] - before[0], pose[1] - before[1])
+            self.travelled += step
+            # A fraction of a worthwhile view: noise alone always changes a few cells.
+            news = entropy_before - entropy > 0.2 * least
+            self.idle = 0 if step > resolution or news else self.idle + 1
+            if self.goal is not None:
+                left = math.hypot(pose[0] - self.goal[0], pose[1] - self.goal[1])
+                if left <= resolution and not news:
+                    self._give_up("it was reached and nothing new was seen from it")
+                elif self.idle >= PATIENCE:
+                    self._give_up("the robot does not move towards it")
+        self.last = (pose, entropy)
+
+    def _give_up(self, reason: str) -> None:
+        if self.goal is not None:
+            self.blacklist.add(self.goal[0], self.goal[1], self.plans, reason)
+        self.goal, self.idle = None, 0
+
+    def to_dict(self, grid: OccupancyGrid) -> dict[str, Any]:
+        """A copy of everything, for a plan on `grid`."""
+        return {
+            "travelled": self.travelled,
+            "plans": self.plans,
+            "goal": self.goal,
+            "last": self.last,
+            "idle": self.idle,
+            "home": self.home,
+            "spent": self.spent,
+            "blacklist": [dataclasses.astuple(entry) for entry in self.blacklist.entries],
+            **self.memory.state(grid),
+        }
+
+    def restore(self, state: dict[str, Any], grid: OccupancyGrid) -> None:
+        """Remember what `state` says, `grid` being the map it was made for."""
+        self.travelled, self.plans = state["travelled"], state["plans"]
+        self.idle, self.spent = state["idle"], state["spent"]
+        self.goal, self.home = _pose(state["goal"]), _pose(state["home"])
+        last = state["last"]
+        self.last = None if last is None else ((*last[0],), last[1])
+        self.blacklist.entries = [Entry(*values) for values in state["blacklist"]]
+        self.memory.restore(state, grid)
+
+    def __repr__(self) -> str:
+        return f"Past({self.plans} plans, {self.travelled:.1f} m)"
+
+
+def _pose(values: Any) -> Pose | None:
+    return None if values is None else (values[0], values[1], values[2])
