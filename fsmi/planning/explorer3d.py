@@ -1,9 +1,11 @@
 """Where to fly next: views on a roadmap, information along the way, receding horizon.
 
-A plan samples the roadmap on, values a view at every place it reaches (best of several headings;
-values are kept until the map changes within range), takes the views with the most bits a metre
-and values for each of those the whole flight: what the views along the path tell, each voxel
-counted once. The best flight is flown for a stretch, then everything is planned again.
+A plan samples the roadmap on, values a view at every new place it reaches (best of several
+headings), takes the views with the most bits a metre and values for each of those the whole
+flight: what the views along the path tell, each voxel counted once. The best flight is flown for a
+stretch, then everything is planned again. Values are kept; those that a change of the map may
+touch are found anew when they come to the top of the list, and all of them before the end is
+declared: seeing more makes most views tell less, so what is not at the top seldom belongs there.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ SETTLE = 1.0  # [m] added to every path, as in `fsmi.planning.strategies`
 HYSTERESIS = 0.15  # a new goal must be this much better than the present one
 HEADINGS = 8
 SHORT_LIST = 6  # flights valued as a whole
+REFRESHED = 2 * SHORT_LIST  # best views whose values are found anew in every plan
 LAST_LOOK = 12  # views valued with all beams before the end is declared
 
 
@@ -101,6 +104,7 @@ class Explorer3D:
         self._goal: tuple[Pose3D, float] | None = None  # and the information it promised
         self._spent: list[tuple[float, float, float]] = []
         self._values: dict[tuple[float, ...], tuple[float, float]] = {}  # place: yaw, bits
+        self._stale: set[tuple[float, ...]] = set()  # places whose value may have changed
         self._open: Mask | None = None
         self._memory = Memory3D()
 
@@ -165,7 +169,7 @@ class Explorer3D:
             return Plan3D("stuck", reason="the robot is in a voxel that the map calls occupied")
         self.roadmap.refresh(space, room)
         ways = self.roadmap.ways_from(space, room, here[:3])
-        self._forget(space)
+        self._doubt(space)
         return self._choose(space, ways, here)
 
     def _remember(self, pose: Pose3D, space: Space) -> None:
@@ -184,39 +188,66 @@ class Explorer3D:
                     self._goal = None
         self._last = (pose, entropy)
 
-    def _forget(self, space: Space) -> None:
-        """Drop the values of views that a change of the map since the last plan may touch."""
+    def _doubt(self, space: Space) -> None:
+        """Mark the values of views that a change of the map since the last plan may touch."""
         if self._open is not None and self._open.shape == space.open.shape:
             changed = np.argwhere(self._open != space.open)
             if len(changed):
                 ends = space.centre_of(np.stack((changed.min(axis=0), changed.max(axis=0))))
                 low, high = ends[0] - self.sensor.max_range, ends[1] + self.sensor.max_range
-                self._values = {
-                    place: value
-                    for place, value in self._values.items()
-                    if not all(a <= p <= b for a, p, b in zip(low, place, high, strict=True))
+                self._stale |= {
+                    place
+                    for place in self._values
+                    if all(a <= p <= b for a, p, b in zip(low, place, high, strict=True))
                 }
         else:
             self._values = {}
         self._open = space.open
 
-    def _value(self, space: Space, places: Array) -> tuple[Array, Array]:
-        """Best yaw and information of the views at places (n, 3)."""
+    def _value(
+        self, space: Space, places: Array, again: npt.NDArray[np.bool_]
+    ) -> tuple[Array, Array]:
+        """Best yaw and information of the views at places (n, 3); doubtful ones anew if `again`."""
         keys = [tuple(p) for p in places.tolist()]
-        fresh = [m for m, key in enumerate(keys) if key not in self._values]
+        fresh = [
+            m
+            for m, key in enumerate(keys)
+            if key not in self._values or (again[m] and key in self._stale)
+        ]
         if fresh:
             yaw, bits = best_headings(space, places[fresh], self._view, HEADINGS)
             for m, y, b in zip(fresh, yaw.tolist(), bits.tolist(), strict=True):
                 self._values[keys[m]] = (y, b)
+                self._stale.discard(keys[m])
         found = np.array([self._values[key] for key in keys]).reshape(-1, 2)
         return found[:, 0], found[:, 1]
 
+    def _views(
+        self, space: Space, places: Array, cost: Array, fresh: npt.NDArray[np.bool_]
+    ) -> tuple[Array, Array]:
+        """Yaw and information of the views; those of the best, or of all if none is good, are new.
+
+        `fresh` (n,) are the places that are not given up, `cost` (n,) the ways there [m].
+        """
+        least = self.worthwhile(space)
+        known = np.zeros(len(places), dtype=np.bool_)
+        while True:
+            yaw, bits = self._value(space, places, known)
+            good = (bits >= least) & fresh
+            if not good.any():
+                return self._value(space, places, np.ones_like(known))
+            rate = np.where(good, bits / (cost + SETTLE), -1.0)
+            best = np.argsort(-rate, kind="stable")[:REFRESHED]
+            if known[best].all():  # ends: every round finds at least one more
+                return yaw, bits
+            known[best] = True
+
     def _choose(self, space: Space, ways: Ways, here: Pose3D) -> Plan3D:
         reached = np.flatnonzero(np.isfinite(ways.distance))
-        yaw, bits = self._value(space, ways.places[reached])
         cost = ways.distance[reached]
         least = self.worthwhile(space)
         fresh = ~self._is_spent(ways.places[reached])
+        yaw, bits = self._views(space, ways.places[reached], cost, fresh)
         good = (bits >= least) & fresh
         if not good.any():  # the thinned sensor sees too little: ask the whole one before ending
             last = np.argsort(-np.where(fresh, bits, -1.0), kind="stable")[:LAST_LOOK]

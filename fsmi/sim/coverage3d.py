@@ -10,15 +10,35 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import label
 
-from fsmi.mapping3d import update_3d
+from fsmi._jit import kernel
+from fsmi._runs import rotate
 from fsmi.planning.space3d import Mask, classify_3d, room_for_body
+from fsmi.planning.views3d import coarse
+from fsmi.raycast import trace_3d
 from fsmi.raycast3d import simulate_ranges_3d
 from fsmi.sensor import BeamModel, RangeSensor
-from fsmi.sensor3d import DepthCamera, SpinningLidar
+from fsmi.sensor3d import DepthCamera, SpinningLidar, beam_directions, pose_frames
 from fsmi.sim.worlds3d import World3D
 from fsmi.voxels import VoxelMap
 
+Array = npt.NDArray[np.float64]
 HEADINGS = 8  # of a sensor that does not see all around
+BEAMS = 4000  # of the thinned sensor at a place: hundreds of places look into every corner
+
+
+@kernel
+def mark_crossed(start: Array, frames: Array, rays: Array, reach: Array, seen: Mask) -> None:
+    """Mark the voxels that rays (n, 3), turned by frames (P, 3, 3), cross up to reach (P, n)."""
+    shape = np.array(seen.shape)
+    flat = np.empty(shape.sum() + 5, dtype=np.uintp)
+    edges = np.empty(flat.size + 1)
+    marks, turned = seen.ravel(), np.empty((1, 3))
+    for p in range(frames.shape[0]):
+        for b in range(rays.shape[0]):
+            rotate(frames[p], rays, b, turned)
+            n = trace_3d(start, turned[0], reach[p, b], shape, flat, edges)
+            for k in range(n):
+                marks[flat[k]] = True
 
 
 @final
@@ -65,17 +85,18 @@ class Coverage3D:
         step = max(1, round(stride / where.resolution))
         tiles = cells // step
         _, first = np.unique(tiles @ np.array((1_000_000, 1_000, 1)), return_index=True)
-        exact = _noise_free(sensor)
         turns = HEADINGS if isinstance(sensor, DepthCamera) else 1
-        seen = VoxelMap.unknown(where.bounds, where.resolution)
-        low = np.array(where.bounds[:3])
-        for place in low + (cells[first][:, ::-1] + 0.5) * where.resolution:
-            for turn in range(turns):
-                pose = np.append(place, turn * 2.0 * math.pi / turns)
-                seen = update_3d(
-                    seen, pose, simulate_ranges_3d(world.voxels, pose, exact)[0], exact
-                )
-        self.target: Mask = (seen.dense_codes() > 0) & ~self.solid
+        exact = coarse(_noise_free(sensor), BEAMS // turns)
+        seen = np.zeros(self.solid.shape, dtype=np.bool_)
+        low, step_m = np.array(where.bounds[:3]), where.resolution
+        for place in low + (cells[first][:, ::-1] + 0.5) * step_m:
+            poses = np.tile(np.append(place, 0.0), (turns, 1))
+            poses[:, 3] = np.arange(turns) * 2.0 * math.pi / turns
+            _, frames = pose_frames(poses)
+            ranges = simulate_ranges_3d(world.voxels, poses, exact)
+            reach = np.minimum(ranges, exact.max_range) / step_m
+            mark_crossed((place - low) / step_m, frames, beam_directions(exact), reach, seen)
+        self.target: Mask = seen & ~self.solid
 
     def of(self, voxels: VoxelMap) -> float:
         """Share of the target that was measured, 0 to 1."""
