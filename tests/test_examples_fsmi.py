@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from examples import explore_own_simulator, map_surface
+from examples import explore_irsim, explore_own_simulator, map_surface
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,3 +33,16 @@ def test_map_surface(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_examples_are_short(example: object) -> None:
     path = Path(str(example.__file__))  # type: ignore[attr-defined]
     assert len(path.read_text().splitlines()) < 60
+
+
+def test_irsim_is_explored_without_a_collision(capsys: pytest.CaptureFixture[str]) -> None:
+    result = explore_irsim.main()
+    assert "0 collisions" in capsys.readouterr().out
+    assert result.status == "done"
+    assert result.path_length < 15.0
+    x, y = np.moveaxis(result.grid.cell_to_world(np.argwhere(result.grid.occupancy >= 0)), -1, 0)
+    inside = (x > 0.1) & (x < 7.9) & (y > 0.1) & (y < 4.9) & (abs(x - 4.0) > 0.1)
+    free = result.grid.occupancy.ravel() < 0.25
+    assert free[inside].mean() >= 0.95
+    walls = result.grid.occupancy.ravel() > 0.65
+    assert not walls[inside & (abs(x - 4.0) > 0.2) & (y > 0.2) & (y < 4.8)].any()
