@@ -145,7 +145,7 @@ def _field(
                 # No corner is cut: both cells beside a diagonal step must be open.
                 if diagonal and not (open_cells[i, b] and open_cells[a, j]):
                     continue
-                reached = now + (DIAGONAL if diagonal else STRAIGHT) * weights[to]
+                reached = now + (DIAGONAL if diagonal else STRAIGHT) * np.int64(weights[to])
                 if reached >= cost[to]:
                     continue
                 if parents[to] >= 0:  # waits in a dearer bucket: unlink
