@@ -12,7 +12,7 @@ from pathlib import Path
 
 # name -> (modules with `rows(argv) -> list of dict`, what they measure)
 BENCHMARKS = {
-    "fsmi": (("fsmi_beams", "fsmi_maps"), "kernels of a beam, poses and whole maps"),
+    "fsmi": (("fsmi_beams", "fsmi_maps", "fsmi_tiles"), "kernels of a beam, poses and whole maps"),
     "mi": (("mi_panel",), "estimators over tasks with known information; resumable"),
     "explore": (("explore",), "strategies over generated floor plans; resumable"),
     "knn": (("mi_knn",), "nearest-neighbour estimators against scikit-learn and NPEET"),
