@@ -21,7 +21,7 @@ from fsmi import OccupancyGrid, RangeSensor, mi_map, mi_map_tiled, write_mi_map
 from fsmi.tiles import TILED_MEASURES
 
 pytestmark = pytest.mark.usefixtures("threads")
-SENSOR = RangeSensor(13, max_range=4.3)
+SENSOR = RangeSensor(7, max_range=4.3)
 
 
 @pytest.fixture
@@ -60,23 +60,23 @@ def assert_tiled_is_whole(
     np.testing.assert_allclose(tiled.compute(), whole, rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize("sigma", [0.0, 0.4, 1.0, 2.6])
+@pytest.mark.parametrize("sigma", [0.0, 0.4, 2.6])
 @pytest.mark.parametrize("measure", TILED_MEASURES)
 def test_tiled_is_whole_for_every_measure(measure: str, sigma: float) -> None:
     assert_tiled_is_whole(
-        some_cells(1, (23, 31)), replace(SENSOR, sigma=sigma), measure=measure, theta=0.2
+        some_cells(1, (13, 19)), replace(SENSOR, sigma=sigma), measure=measure, theta=0.2
     )
 
 
-@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (3, 29), (29, 3), (17, 18), (13, 64)])
+@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (3, 29), (29, 3), (17, 18), (13, 50)])
 @pytest.mark.parametrize("tile", [1, 7, 16])
 @pytest.mark.parametrize("joint", [False, True])
 def test_tiled_is_whole_at_edges(shape: tuple[int, int], tile: int, joint: bool) -> None:
-    cells, sensor = some_cells(2, shape), RangeSensor(24, max_range=4.0)
+    cells, sensor = some_cells(2, shape), RangeSensor(8, max_range=4.0)
     assert_tiled_is_whole(cells, sensor, tile=tile, joint=joint)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=25)
 @given(
     st.integers(0, 10**6), st.tuples(st.integers(1, 30), st.integers(12, 30)), st.integers(1, 12),
     st.floats(0.2, 9.0), st.sampled_from(["sum", "noise", "joint", "no no-hit"]),
@@ -189,7 +189,7 @@ def test_store_to_store(tmp_path: Path, chunks: tuple[int, int], kept: tuple[int
 
 
 def test_store_of_many_tiles_in_groups(tmp_path: Path) -> None:
-    cells = some_cells(9, (100, 90))
+    cells = some_cells(9, (70, 64))
     seen: list[float] = []
     out = write_mi_map(
         da.from_array(cells, chunks=(33, 20)), tmp_path / "bits", SENSOR, resolution=1.0, tile=7,
@@ -239,7 +239,7 @@ def test_on_a_cluster_of_two_processes(tmp_path: Path) -> None:
     """Tiles travel to other processes, which write one store; the client is the scheduler."""
     from distributed import Client, LocalCluster
 
-    cells = some_cells(12, (60, 50))
+    cells = some_cells(12, (40, 30))
     zarr.create_array(str(tmp_path / "map"), data=cells, chunks=(10, 10))
     sensor = replace(SENSOR, sigma=0.8)
     whole = mi_map(OccupancyGrid(cells, 1.0), sensor, n_threads=1)
