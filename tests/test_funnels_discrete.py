@@ -48,7 +48,7 @@ def test_literature_table(share: float, best: float) -> None:
 def test_uniform_bsc(delta: float, share: float) -> None:
     r = share * math.log(2)
     exact = r * (math.log(2) - h(delta)) / math.log(2)
-    assert nats(bsc(delta), r) == pytest.approx(float(exact), abs=1e-4)
+    assert nats(bsc(delta), r) == pytest.approx(float(exact), abs=1e-9)
 
 
 @pytest.mark.parametrize("p", [0.1, 0.3, 0.45])
@@ -62,7 +62,7 @@ def test_bernoulli_bsc(p: float, a: float) -> None:
     zeta = max(a, 2 * p)
     r = float(h(p) - a * h(p / zeta))
     exact = float(h(star(p)) - a * h(star(p / zeta)) - (1 - a) * h(delta))
-    assert nats(bsc(delta, p), r) == pytest.approx(exact, abs=1e-4)
+    assert nats(bsc(delta, p), r) == pytest.approx(exact, abs=1e-9)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -80,7 +80,7 @@ def test_independent_part_is_released_first(r: float) -> None:
     for s in range(2):
         joint[s, 3 * s : 3 * s + 3] = p_s[s] * p_u
     exact = max(0.0, r - float(-(p_u * np.log(p_u)).sum()))
-    assert nats(joint, r) == pytest.approx(exact, abs=1e-4)
+    assert nats(joint, r) == pytest.approx(exact, abs=1e-9)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

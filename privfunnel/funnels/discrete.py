@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import os
+from collections.abc import Sequence
 from typing import Any, Self, final
 
 import numpy as np
@@ -10,6 +13,14 @@ import numpy.typing as npt
 
 from privfunnel.entropy import FloatArray, check_base, check_table, normalise
 from privfunnel.estimate import Estimate, Rng
+from privfunnel.funnels.export import (
+    chance_table,
+    column_of,
+    is_deterministic,
+    select,
+    with_letters,
+    write_chances,
+)
 from privfunnel.funnels.mechanisms import Mechanism, Source
 from privfunnel.funnels.posteriors import Goal
 from privfunnel.funnels.solvers import solve
@@ -26,8 +37,9 @@ class DiscreteFunnel:
     ----------
     budget : largest leakage I(S;Z), between 0 and H(S).
     utility : smallest utility I(X;Z), between 0 and H(X).
-    solver : "auto" (chains all), "greedy" (Makhdoumi et al. 2014), "ratio_greedy", "softmax",
-        "columns" (linear programme over posteriors).
+    solver : "auto" (chains what helps), "greedy" (Makhdoumi et al. 2014), "ratio_greedy",
+        "submodular" (Ding & Sadeghi 2019), "dc" (Huang & El Gamal 2024), "softmax", "columns"
+        (linear programme over posteriors; for X of up to 4 values with a proof).
     base : unit, 2 for bits, math.e for nats.
     rng : seed or generator of the solvers' random starts.
 
@@ -37,6 +49,7 @@ class DiscreteFunnel:
     letters : names of the released letters, (n_z,).
     levels : values of X, one for each row of `channel`.
     mechanism : how it was made; "0.4 a + 0.6 b" means: draw a or b, publish which.
+    gap : how much better any release can be, proven; None where nothing is proven.
 
     Notes
     -----
@@ -123,14 +136,66 @@ class DiscreteFunnel:
         return self._get()[1].name
 
     @property
+    def gap(self) -> float | None:
+        """No release at this goal is better by more than this; None if that is not proven.
+
+        Better means less leakage at the utility asked for, or more utility within the budget.
+        """
+        gap = self._get()[1].gap
+        return None if gap is None else gap / self._log
+
+    @property
     def leakage(self) -> Estimate:
-        """I(S;Z), exact for the table that was given."""
-        return self._exact(self._get()[1].leakage)
+        """I(S;Z), exact for the table; `details["certificate"]` is `gap` for a utility goal."""
+        return self._exact(self._get()[1].leakage, self._axis == "utility")
 
     @property
     def utility(self) -> Estimate:
-        """I(X;Z), exact for the table that was given."""
-        return self._exact(self._get()[1].utility)
+        """I(X;Z), exact for the table; `details["certificate"]` is `gap` for a budget."""
+        return self._exact(self._get()[1].utility, self._axis == "leakage")
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether each value of X has one letter: a merge table says it all."""
+        return is_deterministic(self.channel)
+
+    def apply(self, data: Any, column: str, *, name: str | None = None, rng: Rng = None) -> Any:
+        """A dataframe (pandas, polars, pyarrow) or dict with `column` replaced by its letters.
+
+        The letters stand where the column stood, under `name` if one is given. Keep the seed
+        secret, and release each person once.
+        """
+        codes = self.transform(column_of(data, column), rng)
+        letters = np.array(self.letters)[codes]
+        return with_letters(data, column, name or column, letters)
+
+    def to_table(self) -> dict[str, list[Any]]:
+        """Columns value and letter; for a randomised release also probability, low and high.
+
+        To release a value, draw u in [0, 1) and take the letter with low <= u < high.
+        """
+        return chance_table(self.levels, self.letters, self.channel)
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write `to_table` as CSV: a merge table, or chances that add up."""
+        write_chances(path, self.to_table())
+
+    def to_sql(
+        self,
+        source: str,
+        column: str,
+        *,
+        keep: Sequence[str] = (),
+        name: str = "z",
+        weights: str | None = None,
+    ) -> str:
+        """A SELECT that releases `column` of the table `source` as `name`, beside columns to keep.
+
+        For DuckDB and PostgreSQL. The chances are written into the statement unless `weights`
+        names a table that holds what `to_csv` wrote. A value that the funnel was not fitted on
+        comes out as NULL. Run it once: a second run draws anew, and both can be averaged.
+        """
+        return select(self.to_table(), source, column, keep=keep, name=name, weights=weights)
 
     def bottleneck(self) -> Estimate:
         """The largest leakage of any release with the utility of this one: the other edge."""
@@ -152,9 +217,11 @@ class DiscreteFunnel:
             raise RuntimeError("the funnel is not fitted yet: call fit(joint) or fit(s, x) first")
         return self._fitted
 
-    def _exact(self, nats: float) -> Estimate:
-        estimate = Estimate(nats, nats, nats, "point", None, "exact", self._get()[3], math.e)
-        return estimate.to_base(self._base)
+    def _exact(self, nats: float, certified: bool = False) -> Estimate:
+        n = self._get()[3]
+        details = {"certificate": self.gap} if certified and self.gap is not None else {}
+        estimate = Estimate(nats, nats, nats, "point", None, "exact", n, math.e)
+        return dataclasses.replace(estimate.to_base(self._base), details=details)
 
     def _check_goal(self, top: float) -> None:
         name, what = {

@@ -60,13 +60,18 @@ class Source:
 @final
 @dataclass(frozen=True)
 class Mechanism:
-    """A channel p(z|x) (n_x, n_z) with its I(X;Z) and I(S;Z) [nat] and a name."""
+    """A channel p(z|x) (n_x, n_z) with its I(X;Z) and I(S;Z) [nat] and a name.
+
+    `gap` [nat]: no mechanism reaches the goal it was made for with less leakage (for a goal of
+    leakage: with more utility) by more than this; None if nothing is proven.
+    """
 
     channel: FloatArray
     utility: float
     leakage: float
     name: str
     letters: tuple[str, ...]
+    gap: float | None = None
 
     def __repr__(self) -> str:
         return f"Mechanism({self.name}, utility={self.utility:.4g}, leakage={self.leakage:.4g} nat)"

@@ -1,4 +1,4 @@
-"""The funnel as a linear programme over posteriors, by column generation.
+"""The funnel as a linear programme over posteriors.
 
 I(X;Z) and I(S;Z) are averages over the posteriors q_z of X, so the funnel at utility r is
 
@@ -6,7 +6,7 @@ I(X;Z) and I(S;Z) are averages over the posteriors q_z of X, so the funnel at ut
 
 with u(q) = H(X) - H(q) and l(q) = H(S) - H(S | q): linear in the weights. A budget of leakage or
 the upper edge swap the roles of the two sums (`Goal`). New columns come from
-`price`, which searches the simplex for posteriors of negative reduced cost.
+`privfunnel.funnels.pricing`, a proven bound from `privfunnel.funnels.certificate`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import Any, final
 
 import numpy as np
 from scipy.optimize import linprog
-from scipy.special import softmax
 
 from privfunnel.entropy import FloatArray
-from privfunnel.funnels.mechanisms import Mechanism, Source, mechanism
+from privfunnel.funnels.mechanisms import Mechanism, Source, mechanism, share
 
-_TINY = 1e-30
-_PATIENCE = 4
+# HiGHS drops matrix entries below 1e-9: columns would no longer sum to 1.
+_DUST = 2e-9
+# Halvings of the price of the limited side where the programme itself gives up.
+_HALVINGS = 60
 
 
 @final
@@ -62,8 +63,10 @@ def posteriors_of(source: Source, mechanisms: list[Mechanism]) -> FloatArray:
 
 
 def distinct(posteriors: FloatArray) -> FloatArray:
-    """Posteriors without near copies (closer than 1e-7 in every entry)."""
-    return posteriors[np.unique(np.round(posteriors, 7), axis=0, return_index=True)[1]]
+    """Posteriors without near copies (closer than 1e-7 in every entry) and without dust."""
+    clean = np.where(posteriors < _DUST, 0.0, posteriors)
+    clean /= clean.sum(axis=1, keepdims=True)
+    return np.asarray(clean[np.unique(np.round(clean, 7), axis=0, return_index=True)[1]])
 
 
 def best_mix(source: Source, posteriors: FloatArray, goal: Goal) -> tuple[Mechanism, Prices]:
@@ -77,25 +80,80 @@ def best_mix(source: Source, posteriors: FloatArray, goal: Goal) -> tuple[Mechan
     else:
         sign = -1.0 if goal.upper else 1.0
         objective, limited, limit = sign * leaked, -sign * kept, -sign * goal.value
-    result = _linear_programme(objective, posteriors.T, source.p_x, limited[None, :], limit)
-    weights = np.maximum(result.x, 0.0)
+    solved = _programme(objective, posteriors.T, source.p_x, limited[None, :], limit)
+    if solved is None:
+        return _by_price(source, posteriors, goal, objective, limited, limit)
+    made = _mixture(source, posteriors, solved.x)
+    of_limit = float(-solved.ineqlin.marginals[0])
+    return made, _prices(goal, np.asarray(solved.eqlin.marginals), of_limit, float(solved.fun))
+
+
+def _mixture(source: Source, posteriors: FloatArray, weights: FloatArray) -> Mechanism:
     used = weights > 1e-13
     channel = (weights[used, None] * posteriors[used]).T / source.p_x[:, None]
     channel /= channel.sum(axis=1, keepdims=True)
-    of_x, of_limit = np.asarray(result.eqlin.marginals), float(-result.ineqlin.marginals[0])
+    return mechanism(source, channel, "posteriors")
+
+
+def _prices(goal: Goal, of_x: FloatArray, of_limit: float, value: float) -> Prices:
     if goal.axis == "leakage":
-        prices = Prices(of_x, of_limit, 1.0, float(result.fun))
-    else:
-        prices = Prices(of_x, sign, sign * of_limit, float(result.fun))
-    return mechanism(source, channel, "posteriors"), prices
+        return Prices(of_x, of_limit, 1.0, value)
+    sign = -1.0 if goal.upper else 1.0
+    return Prices(of_x, sign, sign * of_limit, value)
 
 
-def _linear_programme(
-    objective: FloatArray, a_eq: FloatArray, b_eq: FloatArray, a_ub: FloatArray, b_ub: float
+def _by_price(
+    source: Source,
+    posteriors: FloatArray,
+    goal: Goal,
+    objective: FloatArray,
+    limited: FloatArray,
+    limit: float,
+) -> tuple[Mechanism, Prices]:
+    """The same optimum by bisection of the limit's price: programmes that cannot be infeasible."""
+    low, high = 0.0, 1.0
+    ends: dict[bool, tuple[Mechanism, float]] = {}
+    of_x = np.zeros(len(source.p_x))
+    for _ in range(_HALVINGS):
+        level = high if True not in ends else 0.5 * (low + high)
+        solved = _programme(objective + level * limited, posteriors.T, source.p_x, None, 0.0)
+        if solved is None:
+            raise RuntimeError(
+                "the linear programme over posteriors failed: use solver='ratio_greedy' or 'dc'"
+            )
+        weights = np.maximum(solved.x, 0.0)
+        spent = float(weights @ limited)
+        ends[spent <= limit] = (_mixture(source, posteriors, weights), spent)
+        of_x = np.asarray(solved.eqlin.marginals)
+        if spent <= limit:
+            high = level
+        elif True in ends:
+            low = level
+        else:
+            low, high = level, 4.0 * level
+        if high > 1e9:
+            break
+    made = ends[True][0] if True in ends else ends[False][0]
+    if len(ends) == 2:
+        (inside, a), (outside, b) = ends[True], ends[False]
+        made = share(source, inside, outside, (b - limit) / (b - a) if b > a else 1.0)
+        made = mechanism(source, made.channel, "posteriors")
+    price = 0.5 * (low + high)
+    return made, _prices(goal, of_x, price, float(of_x @ source.p_x - price * limit))
+
+
+def _programme(
+    objective: FloatArray,
+    a_eq: FloatArray,
+    b_eq: FloatArray,
+    a_ub: FloatArray | None,
+    b_ub: float,
 ) -> Any:
-    # Strict tolerances first: prices are differences of small numbers. They can be more than the
-    # solver manages on degenerate programmes, its own tolerances are not.
-    # Where the simplex gives up, no presolve or the interior point method still gets there.
+    """What linprog says of it, or None if no method gets there.
+
+    Strict tolerances first: prices are differences of small numbers. They can be more than the
+    solver manages on degenerate programmes, its own tolerances are not.
+    """
     strict = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
     loose = {"primal_feasibility_tolerance": 1e-8, "dual_feasibility_tolerance": 1e-8}
     attempts: tuple[tuple[Any, Any], ...] = (
@@ -103,72 +161,20 @@ def _linear_programme(
         ("highs", loose),
         ("highs", {}),
         ("highs-ds", {"presolve": False}),
-        ("highs-ipm", {}),
-        ("highs-ipm", {"presolve": False}),
     )
-    result: Any = None
+    limits: dict[str, Any] = {} if a_ub is None else {"A_ub": a_ub, "b_ub": [b_ub]}
     for method, options in attempts:
-        result = linprog(
-            objective, A_eq=a_eq, b_eq=b_eq, A_ub=a_ub, b_ub=[b_ub], method=method, options=options
+        result: Any = linprog(
+            objective, A_eq=a_eq, b_eq=b_eq, method=method, options=options, **limits
         )
         if result.status == 0:
             return result
-    raise RuntimeError(f"the linear programme failed: {result.message}")
+    return None
 
 
-def price(
-    source: Source,
-    starts: FloatArray,
-    prices: Prices,
-    *,
-    n_iter: int = 150,
-    rng: np.random.Generator,
-) -> FloatArray:
-    """Posteriors of low reduced cost, found from many starts at once by Adam on their logits."""
-    spread = rng.dirichlet(np.full(starts.shape[1], 0.5), len(starts))
-    logits = np.log(0.98 * starts + 0.02 * spread + 1e-9)
-    mean, square = np.zeros_like(logits), np.zeros_like(logits)
-    for step in range(1, n_iter + 1):
-        q = softmax(logits, axis=1)
-        toward_s = np.log(q @ source.s_given_x + _TINY) @ source.s_given_x.T
-        slope = prices.leakage * toward_s - prices.utility * np.log(q + _TINY) - prices.of_x
-        slope = q * (slope - (q * slope).sum(axis=1, keepdims=True))
-        mean += 0.1 * (slope - mean)
-        square += 0.01 * (slope * slope - square)
-        size = 0.15 * (1.0 + np.cos(np.pi * step / n_iter))
-        logits -= size * mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.99**step)) + 1e-12)
-    q = softmax(logits, axis=1)
-    # Exact zeros: most optimal posteriors lie on a face, which logits only approach.
-    faces = np.where(q < 1e-4, 0.0, q)
-    both = np.vstack([q, faces / faces.sum(axis=1, keepdims=True)])
-    return both[prices.reduced_cost(source, both) < -1e-9]
-
-
-def generate(
-    source: Source,
-    pool: FloatArray,
-    goal: Goal,
-    *,
-    n_rounds: int = 30,
-    tol: float = 1e-7,
-    rng: np.random.Generator,
-) -> tuple[Mechanism, Prices, FloatArray]:
-    """Column generation at one goal: the mechanism, its prices and the grown pool."""
-    n = len(source.p_x)
-    pool = distinct(np.vstack([pool, np.eye(n), source.p_x[None, :]]))
-    best, prices = best_mix(source, pool, goal)
-    stalled = 0
-    for _ in range(n_rounds):
-        used = posteriors_of(source, [best])
-        random = rng.dirichlet(np.full(n, 0.3), min(6 * n, 200))
-        columns = price(source, np.vstack([used, random]), prices, rng=rng)
-        if len(columns) == 0:
-            break
-        pool = distinct(np.vstack([pool, columns]))
-        before = prices.value
-        best, prices = best_mix(source, pool, goal)
-        # A degenerate programme can take a few columns in before it moves.
-        stalled = 0 if before - prices.value > tol else stalled + 1
-        if stalled == _PATIENCE:
-            break
-    return best, prices, pool
+def quietest_mix(source: Source, silent: FloatArray) -> Mechanism:
+    """The most telling mechanism among posteriors that leak nothing (p_X is one of them)."""
+    solved = _programme(-source.kept(silent), silent.T, source.p_x, None, 0.0)
+    if solved is None:
+        raise RuntimeError("the linear programme over silent posteriors failed")
+    return _mixture(source, silent, solved.x)
