@@ -1,8 +1,9 @@
 """Mutual information of discrete columns from their table of counts.
 
-The interval is permutation-corrected: the mean that the plug-in reading would have without any
-dependence (tables drawn with the same margins) is taken off, and its variance is added to that of
-the delta method. A percentile bootstrap covers nothing when cells are many or the truth is 0.
+The p-value and the default correction come from tables drawn with the same margins and no
+dependence: the mean that the plug-in reading has there is taken off. The interval inverts tests
+along a curve of tables through the observed one (see `inversion`); no end of it depends on which
+correction is shown. A percentile bootstrap covers nothing when cells are many or the truth is 0.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from privfunnel.counting import (
 )
 from privfunnel.entropy import FloatArray, normalise
 from privfunnel.estimate import Estimate, Progress, as_generator, from_reading, normal_quantile
+from privfunnel.estimators.inversion import MOST_CELLS, inverted_interval
 from privfunnel.variables import Variable
 
 # Cells drawn for the null distribution, all tables together: about 0.3 s.
@@ -82,21 +84,34 @@ def table_mi(
     corrected = plain - mean
     raw = corrected if correction == "permutation" else CORRECTIONS[correction](counts)
     error = math.sqrt(_delta_variance(counts) + variance)
-    half = normal_quantile(0.5 + confidence / 2) * error
+    p_value = _p_value(plain, null, n_permutations)
+    lower, upper = _interval(counts, corrected, error, confidence)
+    # Both judge the same null: what shuffled people show as often is no proof.
+    if p_value > (1 - confidence) / 2:
+        lower = 0.0
     return from_reading(
         raw,
         method="corrected" if correction == "permutation" else _NAMES.get(correction, correction),
         n=n,
         # Whatever value is shown lies inside its interval.
-        interval=(min(corrected - half, raw), max(corrected + half, raw)),
+        interval=(min(lower, raw), max(upper, raw)),
         standard_error=error,
         confidence=confidence,
-        p_value=_p_value(plain, null, n_permutations),
+        p_value=p_value,
         null_mean=mean,
         least_detectable=_least_detectable(mean, math.sqrt(variance), n, confidence),
         cells=counts.size,
         per_cell=n / counts.size,
     )
+
+
+def _interval(
+    table: Contingency, corrected: float, error: float, confidence: float
+) -> tuple[float, float]:
+    if table.size <= MOST_CELLS:
+        return inverted_interval(table, confidence)
+    half = normal_quantile(0.5 + confidence / 2) * error
+    return corrected - half, corrected + half
 
 
 def null_readings(table: Contingency, rng: np.random.Generator, n_tables: int = 0) -> FloatArray:
