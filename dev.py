@@ -39,6 +39,8 @@ def set_up() -> None:
 def commands(task: str, rest: list[str]) -> list[list[str]]:
     """The command lines of a task, run one after another until one fails."""
     py = str(PYTHON)
+    if task == "test" and "--no-jit" in rest:  # fsmi's small grids, Numba's compiler off
+        return [[py, "-m", "tests.without_jit", *(arg for arg in rest if arg != "--no-jit")]]
     tasks = {
         "demo": [[py, "-m", "examples.demo", *rest]],
         "test": [[py, "-m", "pytest", "-n", "auto", *rest]],
