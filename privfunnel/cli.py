@@ -12,17 +12,28 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from privfunnel.audit import words
 from privfunnel.audit.audit import audit
 from privfunnel.audit.findings import EXIT_CODES
+from privfunnel.audit.gains import read_gains
 from privfunnel.audit.report import AuditReport
+from privfunnel.columns import ColumnKind
 from privfunnel.estimate import METHODS, Progress, estimate_mi
 from privfunnel.files import write_text
 from privfunnel.funnels import words as release_words
 from privfunnel.funnels.table_file import check_ending, write_table
 from privfunnel.tables import Missing, Table, read_table
+
+# Formats of an audit's report: option --NAME, method to_NAME.
+REPORTS = {
+    "html": "a page",
+    "json": "the numbers",
+    "markdown": "text",
+    "csv": "the ranking",
+    "junit": "the verdict for a build server (JUnit XML)",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -54,11 +65,26 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--sensitive", required=True, metavar="COL", help="the column to protect")
     one.add_argument("--release", type=_names, metavar="COL,...", help="columns to be published")
     one.add_argument("--original", metavar="DATA", help="table the release was made from")
-    one.add_argument("--budget", type=float, metavar="BITS", help="largest leakage allowed")
+    limit = one.add_mutually_exclusive_group()
+    limit.add_argument("--budget", type=float, metavar="BITS", help="largest leakage allowed")
+    limit.add_argument(
+        "--budget-percent", type=float, metavar="P", help="the same in percent of H(S)"
+    )
     one.add_argument("--confidence", type=float, default=0.95, help="of intervals (0.95)")
-    one.add_argument("--html", metavar="F", help="write a page")
-    one.add_argument("--json", metavar="F", help="write the numbers")
-    one.add_argument("--markdown", metavar="F", help="write text")
+    one.add_argument("--query", metavar="SQL", help="table to audit; DATA is called data in it")
+    one.add_argument(
+        "--kind", action="append", default=[], type=_kind, metavar="COL=KIND",
+        help="discrete or continuous, where the inferred kind is wrong; may be repeated",
+    )  # fmt: skip
+    one.add_argument("--largest-set", type=int, default=3, metavar="K", help="columns a set (3)")
+    one.add_argument("--subgroup", metavar="COL", help="report people of each of its values")
+    one.add_argument("--gains", metavar="F", help="CSV of what each guess is worth (g-leakage)")
+    one.add_argument("--mechanism", metavar="M", help="krr:EPS or gaussian:SIGMA: upper bound")
+    one.add_argument("--suggest", action="store_true", help="try releases that tell less")
+    one.add_argument("--train", action="store_true", help="a trained one among them (torch)")
+    one.add_argument("--suppress", type=int, default=10, metavar="N", help="smallest group shown")
+    for name, what in REPORTS.items():
+        one.add_argument(f"--{name}", metavar="F", help=f"write {what}")
 
     one = commands.add_parser("release", help="train a release that tells less and write it")
     _common(one, _release)
@@ -102,8 +128,9 @@ def _common(parser: argparse.ArgumentParser, command: Callable[[argparse.Namespa
 
 
 def _audit(arguments: argparse.Namespace) -> int:
-    _can_write(arguments.html, arguments.json, arguments.markdown)
+    _can_write(*(getattr(arguments, name) for name in REPORTS))
     missing: Missing = arguments.missing
+    gains = None if arguments.gains is None else read_gains(arguments.gains)
     with _bar(arguments.quiet) as progress:
         report = audit(
             arguments.data,
@@ -112,18 +139,25 @@ def _audit(arguments: argparse.Namespace) -> int:
             original=arguments.original,
             confidence=arguments.confidence,
             budget=arguments.budget,
+            budget_percent=arguments.budget_percent,
             missing=missing,
+            kinds=dict(arguments.kind),
+            query=arguments.query,
+            largest_set=arguments.largest_set,
+            subgroup=arguments.subgroup,
+            gains=gains,
+            mechanism=arguments.mechanism,
+            suggestions=arguments.suggest,
+            train=arguments.train,
+            suppress=arguments.suppress,
             rng=arguments.seed,
             progress=progress,
         )
     _print_audit(report)
-    for write, path in (
-        (report.to_html, arguments.html),
-        (report.to_json, arguments.json),
-        (report.to_markdown, arguments.markdown),
-    ):
+    for name in REPORTS:
+        path = getattr(arguments, name)
         if path:
-            write(path)
+            getattr(report, f"to_{name}")(path)
             print(f"wrote {path}")
     return report.exit_code
 
@@ -140,6 +174,11 @@ def _print_audit(report: AuditReport) -> None:
             f"  {f.name:<{width}}  {f.leakage.value:5.3f}  {words.percent(f.share):>7}"
             f"  {words.interval(f)}  {f.seen_as}"
         )
+    for s in found.sets:
+        print(f"  together: {' + '.join(s.names)}, {words.bits(s.leakage.value)} ({s.gain:+.3f})")
+    for one in found.suggestions:
+        less = f"{words.bits(one.leakage.value)} (interval {words.ends(one.leakage)})"
+        print(f"  suggestion: {one.title}: {less}, keeps {words.percent(one.kept)}")
     for note in found.notes:
         print(f"  note: {note}")
 
@@ -227,6 +266,15 @@ def _names(text: str) -> list[str]:
     if not names:
         raise argparse.ArgumentTypeError(f"needs column names separated by commas, not {text!r}")
     return names
+
+
+def _kind(text: str) -> tuple[str, ColumnKind]:
+    name, _, kind = text.rpartition("=")
+    if not name or kind not in ("discrete", "continuous"):
+        raise argparse.ArgumentTypeError(
+            f"needs COLUMN=discrete or COLUMN=continuous, not {text!r}"
+        )
+    return name, cast(ColumnKind, kind)
 
 
 def _numbers(text: str) -> list[float]:

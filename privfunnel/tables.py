@@ -33,6 +33,7 @@ def read_table(
     columns: Iterable[str] | None = None,
     kinds: Mapping[str, ColumnKind] | None = None,
     missing: Missing = "refuse",
+    empty: Literal["refuse", "level"] = "refuse",
 ) -> Table:
     """The table in a file or dataframe, each column typed.
 
@@ -46,6 +47,8 @@ def read_table(
     kinds : name -> "discrete" or "continuous" where the rule above is wrong.
     missing : "refuse" them, "drop" rows that have any, or make them a "level" of their own
         (numbers of such a column then become quantile bins).
+    empty : what becomes of columns where every value is missing: "refuse" them, or read them as
+        one "level" that everyone has.
 
     Raises
     ------
@@ -70,11 +73,13 @@ def read_table(
     if n < 2:
         raise ValueError(f"{label}the table has {n or 'no'} row{'s' * (n != 1)}, need at least 2")
     gaps = {name: _missing_mask(array) for name, array in arrays.items()}
-    for name, mask in gaps.items():
-        if mask.all():
+    for name in [name for name, mask in gaps.items() if mask.all()]:
+        if empty == "refuse":
             raise ValueError(
                 f"{label}column {name!r} holds nothing but missing values: leave it out"
             )
+        arrays[name] = np.full(n, MISSING_LEVEL)
+        gaps[name] = np.zeros(n, dtype=bool)
     notes: tuple[str, ...] = ()
     if missing != "level" and any(mask.any() for mask in gaps.values()):
         arrays, notes = _without_gaps(arrays, gaps, missing, label)

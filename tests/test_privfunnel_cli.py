@@ -103,6 +103,9 @@ BAD = {
     "one row": ("secret,x\n1,2\n", "1 row, need at least 2"),
     "no such column": ("s,x\n1,2\n0,3\n1,4\n", "no column 'secret'"),
     "missing values": ("secret,x\n1,2\n0,\n1,3\n0,4\n", "missing values in 1 of 4 rows"),
+}
+# A release cannot be trained on these; an audit has an answer.
+CONSTANT = {
     "constant secret": ("secret,x\n1,2\n1,3\n1,4\n", "'secret' is the same for everyone"),
     "constant column": ("secret,x\n1,2\n0,2\n1,2\n", "'x' is the same for everyone"),
 }
@@ -121,11 +124,21 @@ def test_bad_tables(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert [p.name for p in tmp_path.iterdir()] == ["bad.csv"]
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", CONSTANT)
+def test_constant_columns_are_audited(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(CONSTANT[name][0])
+    assert main(["audit", str(path), "--sensitive", "secret", "--budget", "0"]) == 0
+    assert "the same" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [*BAD, *CONSTANT])
 def test_bad_tables_of_release(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    content, message = BAD[name]
+    content, message = {**BAD, **CONSTANT}[name]
     path, out = tmp_path / "bad.csv", tmp_path / "out.csv"
     path.write_text(content)
     line = ["release", str(path), "--sensitive", "secret", "--budget", "0.1", "-o", str(out)]

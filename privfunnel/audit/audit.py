@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Iterable
-from importlib.metadata import version
+import dataclasses
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from privfunnel.audit.attacks import attack_together
-from privfunnel.audit.findings import (
-    Attacker,
-    Comparison,
-    Finding,
-    Findings,
-    Kept,
-    Provenance,
-    Secret,
-    Verdict,
-)
+from privfunnel.audit.attacks import Crowd, attack_table
+from privfunnel.audit.compare import compare
+from privfunnel.audit.counted import Counter, Rows
+from privfunnel.audit.details import Group, LevelPart
+from privfunnel.audit.findings import SUPPRESS, Finding, Findings, Secret, SetFinding
+from privfunnel.audit.gains import GainTable, gain_matrix, gains_of
+from privfunnel.audit.grouping import Grouping, fit_grouping
 from privfunnel.audit.measure import (
-    column_reading,
-    countable,
-    findings_of,
-    joint_reading,
+    column_finding,
+    describe_secret,
+    most_groups,
     people_to_decide,
-    read_secret,
-    share_of,
+    secret_grouping,
 )
+from privfunnel.audit.notes import notes_of, provenance_of
+from privfunnel.audit.options import Options
+from privfunnel.audit.people import SHOWN_COLUMNS, level_parts, people_of, worst_groups
 from privfunnel.audit.report import AuditReport
-from privfunnel.columns import Table
-from privfunnel.counting import count
-from privfunnel.entropy import entropy
-from privfunnel.estimate import Estimate, Progress, Rng, normal_quantile
-from privfunnel.estimators.plugin import table_mi
-from privfunnel.tables import Missing, read_table
+from privfunnel.audit.sets import best_sets
+from privfunnel.audit.sources import Source, open_source
+from privfunnel.audit.subgroups import subgroups_of
+from privfunnel.audit.suggest import suggest
+from privfunnel.audit.together import all_together, level_of_each, verdict_of
+from privfunnel.audit.upper import upper_bound
+from privfunnel.columns import ColumnKind, Table
+from privfunnel.estimate import Progress, Rng
+from privfunnel.tables import MISSING_LEVEL, Missing, read_table
 from privfunnel.variables import Codes
-
-FEW_PEOPLE = 50
 
 
 def audit(
@@ -50,7 +47,17 @@ def audit(
     original: Any = None,
     confidence: float = 0.95,
     budget: float | None = None,
+    budget_percent: float | None = None,
     missing: Missing = "refuse",
+    kinds: Mapping[str, ColumnKind] | None = None,
+    query: str | None = None,
+    largest_set: int = 3,
+    subgroup: str | None = None,
+    gains: GainTable | None = None,
+    mechanism: str | None = None,
+    suggestions: bool = False,
+    train: bool = False,
+    suppress: int = SUPPRESS,
     rng: Rng = None,
     progress: Progress | None = None,
 ) -> AuditReport:
@@ -58,192 +65,282 @@ def audit(
 
     Parameters
     ----------
-    data : path of a CSV or Parquet file, a dataframe, or a mapping of arrays.
+    data : path of a CSV, Parquet or DuckDB file, a dataframe (pandas, polars, pyarrow, Dask), a
+        DuckDB relation, or a mapping of arrays. What has more than `sources.BIG` rows and is a
+        file or lazy stays where it is: counts and a sample are read.
     sensitive : name of the column to protect.
     release : names of the columns that would be published; all others by default.
     original : the table that `data` was made from, row by row; then the report compares them, and
         the sensitive column may be there only.
     confidence : level of the two-sided intervals.
-    budget : largest leakage allowed [bit]; the report then holds a verdict.
+    budget, budget_percent : largest leakage allowed [bit, or percent of H(S)]; the report then
+        holds a verdict.
     missing : "refuse", "drop" rows, or "level": missing values as a level of their own.
+    kinds : name -> "discrete" or "continuous" where the inferred kind is wrong.
+    query : SQL (DuckDB) that makes the table; the file given is called `data` in it.
+    largest_set : columns in the largest set that is looked for, 1 for none.
+    subgroup : a column; what the attacker learns is reported for people of each of its values.
+    gains : guess -> {level of the sensitive column: what that guess is worth}.
+    mechanism : "krr:EPS" or "gaussian:SIGMA", how the release was made if that is known: only then
+        is there an upper bound.
+    suggestions : try releases that tell less, and audit them on people not used to choose them.
+    train : a trained funnel among the suggestions (needs torch).
+    suppress : groups of fewer people than this are not shown.
     rng : seed or generator of folds and attackers; the same seed gives the same report.
     progress : called with the share done and a few words.
 
     Raises
     ------
     ValueError
-        If a column is not there or the same for everyone, the budget lies outside 0 to H(S), or
-        the tables do not fit together.
+        If a column is not there, the budget lies outside 0 to H(S), or the tables do not fit
+        together.
     """
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must lie between 0 and 1, not {confidence!r}")
+    options = Options(
+        sensitive,
+        None if release is None else tuple(release),
+        confidence,
+        budget,
+        budget_percent,
+        largest_set,
+        subgroup,
+        gains,
+        mechanism,
+        suggestions or train,
+        train,
+        suppress,
+    )
     tell = progress or (lambda share, words: None)
     tell(0.0, "reading the table")
-    table = read_table(data, missing=missing)
-    source = None if original is None else read_table(original, missing=missing)
-    table, source = _aligned(table, source, sensitive)
-    chosen = _released(table, sensitive, release)
-    secret, codes, _ = read_secret(table[sensitive])
-    _check_budget(budget, secret)
-    seeds = np.random.default_rng(rng).spawn(4)
+    wanted = None if options.release is None else [*options.release, sensitive]
+    if wanted is not None and subgroup is not None:
+        wanted.append(subgroup)
+    source = open_source(data, query=query, missing=missing, kinds=kinds, wanted=wanted)
+    first = None if original is None else read_table(original, missing=missing, empty="level")
+    table, first = _aligned(source, first, sensitive)
+    return _Run(source, table, first, options, rng, tell).report(missing)
 
-    columns = _columns(chosen, codes, secret, confidence, seeds[0], tell)
-    attackers = attack_together(
-        chosen.matrix(),
-        codes,
-        confidence=confidence,
-        rng=seeds[1],
-        progress=lambda share, words: tell(0.3 + 0.6 * share, words),
-    )
-    together = _together(chosen, codes, secret, attackers, columns, confidence, seeds[2])
-    comparison = None
-    if source is not None:
-        tell(0.9, "comparing with the original")
-        comparison = _compare(source, chosen, sensitive, codes, confidence, seeds[3])
-    verdict = _verdict(together, columns, budget, confidence)
-    tell(1.0, "done")
-    return AuditReport(
-        Findings(
+
+class _Run:
+    """One audit: the table, its secret, and a generator for each part of the work."""
+
+    def __init__(
+        self,
+        source: Source,
+        table: Table,
+        original: Table | None,
+        options: Options,
+        seed: Rng,
+        tell: Progress,
+    ) -> None:
+        self.source, self.table, self.original, self.options = source, table, original, options
+        self.seed, self.tell = seed, tell
+        self.chosen = options.released(table)
+        column = table[options.sensitive]
+        if column.coded[1] == (MISSING_LEVEL,):
+            raise ValueError(f"sensitive column {column.name!r} holds nothing but missing values")
+        self.grouping, note = secret_grouping(column)
+        self.codes: Codes = self.grouping.codes(column)
+        self.rows = Rows(table, self.codes, self.grouping.size)
+        self.counter: Counter = source.counter(self.grouping) or self.rows
+        people = self.counter.counts(()).dense()[0]
+        self.secret: Secret = describe_secret(self.grouping, note, people)
+        self.prior = people / people.sum()
+        self.budget = options.budget_bits(self.secret)
+        self.matrix = (
+            None if options.gains is None else gain_matrix(options.gains, self.grouping.labels)
+        )
+        self.upper = (
+            None
+            if options.mechanism is None
+            else upper_bound(options.mechanism, self.chosen, original, self.secret)
+        )
+
+    def report(self, missing: Missing) -> AuditReport:
+        """All parts in turn."""
+        options, confidence = self.options, self.options.confidence
+        seeds = np.random.default_rng(self.seed).spawn(7)
+        columns = self._columns(seeds[0])
+        sets = self._sets(columns, seeds[4])
+        crowd = attack_table(
+            self.chosen,
+            self.codes,
+            self.secret,
+            confidence=level_of_each(confidence),
+            rng=seeds[1],
+            progress=lambda share, words: self.tell(0.3 + 0.4 * share, words),
+        )
+        together = all_together(
+            self.chosen,
+            self.codes,
+            self.secret,
+            crowd,
+            self._column_ends(columns, seeds[6]),
+            sets,
+            confidence=confidence,
+            rng=seeds[2],
+        )
+        verdict = verdict_of(together, columns, self.secret, self.budget, self.upper)
+        self.tell(0.7, "person by person")
+        found = Findings(
             verdict=verdict,
-            secret=secret,
-            n=table.n,
-            budget=budget,
+            secret=self.secret,
+            n=self.counter.n,
+            budget=self.budget,
             confidence=confidence,
             together=together,
             columns=columns,
-            attackers=attackers,
-            notes=_notes(table, chosen),
-            provenance=_provenance(table, sensitive, chosen, rng, missing),
-            comparison=comparison,
-            n_to_decide=people_to_decide(together.leakage, budget)
-            if budget is not None and verdict == "inconclusive"
+            attackers=crowd.attackers,
+            notes=notes_of(self.table, self.source, self.chosen, columns, self.secret),
+            provenance=provenance_of(self.source, options, self.chosen, self.seed, missing),
+            n_to_decide=people_to_decide(together.leakage, self.budget)
+            if self.budget is not None and verdict == "inconclusive"
             else None,
+            sets=sets,
+            levels=self._levels(columns),
+            groups=self._groups(columns, sets),
+            people=people_of(self.chosen, self.codes, crowd.best),
+            upper=self.upper,
         )
-    )
+        found = self._on_request(found, crowd, seeds[3], seeds[5])
+        self.tell(1.0, "done")
+        return AuditReport(found)
 
-
-def _aligned(table: Table, source: Table | None, sensitive: str) -> tuple[Table, Table | None]:
-    if source is None:
-        return table, None
-    if source.n != table.n:
-        raise ValueError(f"the release has {table.n} rows, the original {source.n}: need the same")
-    if sensitive not in table.names:
-        table = Table({**table.columns, sensitive: source[sensitive]}, table.notes)
-    return table, source
-
-
-def _released(table: Table, sensitive: str, release: Iterable[str] | None) -> Table:
-    _ = table[sensitive]
-    names = [c for c in table.names if c != sensitive] if release is None else list(release)
-    if sensitive in names:
-        raise ValueError(f"the sensitive column {sensitive!r} is among the released ones")
-    if not names:
-        raise ValueError(f"no column is released: the table holds nothing but {sensitive!r}")
-    chosen = table.select(names)
-    for column in chosen:
-        if column.variable.constant:
-            raise ValueError(
-                f"column {column.name!r} is the same for everyone and tells nothing: leave it out"
+    def _columns(self, rng: np.random.Generator) -> tuple[Finding, ...]:
+        found = []
+        for i, column in enumerate(self.chosen):
+            self.tell(0.02 + 0.18 * i / len(self.chosen.names), f"column {column.name}")
+            found.append(
+                column_finding(
+                    column,
+                    self.counter,
+                    self.secret,
+                    confidence=self.options.confidence,
+                    rng=rng,
+                )
             )
-    return chosen
+        tested = [f.leakage.p_value for f in found if f.leakage.p_value is not None]
+        adjusted = iter(false_discovery_control(tested)) if tested else iter(())
+        found = [
+            f
+            if f.leakage.p_value is None
+            else dataclasses.replace(f, adjusted_p=float(next(adjusted)))
+            for f in found
+        ]
+        return tuple(sorted(found, key=lambda f: (-f.leakage.value, f.name)))
 
+    def _column_ends(
+        self, columns: tuple[Finding, ...], rng: np.random.Generator
+    ) -> tuple[tuple[str, float], ...]:
+        # Lower ends as if every column had been read at this level; only the largest can matter.
+        each = 1.0 - (1.0 - level_of_each(self.options.confidence)) / len(columns)
+        leading = sorted(columns, key=lambda f: -f.leakage.lower)[:2]
+        found = [
+            column_finding(self.table[f.name], self.counter, self.secret, confidence=each, rng=rng)
+            for f in leading
+            if f.leakage.lower > 0.0
+        ]
+        return tuple((f.name, f.leakage.lower) for f in found)
 
-def _check_budget(budget: float | None, secret: Secret) -> None:
-    if budget is not None and not 0.0 <= budget <= secret.entropy + 1e-9:
-        raise ValueError(
-            f"budget is {budget:g} bits; need between 0 and {secret.entropy:.4g}: H(S), all there "
-            f"is to know about {secret.name!r}"
+    def _sets(
+        self, columns: tuple[Finding, ...], rng: np.random.Generator
+    ) -> tuple[SetFinding, ...]:
+        if self.secret.n_levels < 2:
+            return ()
+        return best_sets(
+            self.table,
+            self.counter,
+            self.rows,
+            columns,
+            self.secret,
+            size=self.options.largest_set,
+            confidence=level_of_each(self.options.confidence),
+            rng=rng,
+            progress=lambda share, words: self.tell(0.2 + 0.1 * share, words),
         )
 
+    def _levels(self, columns: tuple[Finding, ...]) -> tuple[LevelPart, ...]:
+        found: list[LevelPart] = []
+        for finding in [f for f in columns if f.leakage.lower > 0.0][:SHOWN_COLUMNS]:
+            most = most_groups(self.counter.n, self.secret.n_levels)
+            grouping: Grouping = fit_grouping(self.table[finding.name], most)
+            counts = self.counter.counts((grouping,))
+            found += level_parts(counts, grouping, self.grouping.labels, self.options.suppress)
+        return tuple(found)
 
-def _columns(
-    chosen: Table,
-    codes: Codes,
-    secret: Secret,
-    confidence: float,
-    rng: np.random.Generator,
-    tell: Progress,
-) -> tuple[Finding, ...]:
-    readings: list[tuple[str, Estimate, str]] = []
-    for i, column in enumerate(chosen):
-        tell(0.05 + 0.25 * i / len(chosen.names), f"column {column.name}")
-        estimate, seen_as = column_reading(column, codes, confidence=confidence, rng=rng)
-        readings.append((column.name, estimate, seen_as))
-    p_values = [1.0 if e.p_value is None else e.p_value for _, e, _ in readings]
-    adjusted: list[float | None] = [float(p) for p in false_discovery_control(p_values)]
-    return findings_of(readings, secret, adjusted)
+    def _groups(
+        self, columns: tuple[Finding, ...], sets: tuple[SetFinding, ...]
+    ) -> tuple[Group, ...]:
+        # In the most telling set, if it tells more than a smaller one, or in the best column alone.
+        wide = [s for s in sets if s.leakage.lower > 0.0 and s.gain > 0.0]
+        names = tuple(f.name for f in columns[:1] if f.leakage.lower > 0.0)
+        if wide:
+            names = max(wide, key=lambda s: s.leakage.value).names
+        return worst_groups(
+            self.rows,
+            self.table,
+            names,
+            self.grouping.labels,
+            confidence=self.options.confidence,
+            suppress=self.options.suppress,
+        )
 
-
-def _together(
-    chosen: Table,
-    codes: Codes,
-    secret: Secret,
-    attackers: tuple[Attacker, ...],
-    columns: tuple[Finding, ...],
-    confidence: float,
-    rng: np.random.Generator,
-) -> Finding:
-    # The largest valid lower bound. All columns tell at least what each of them does.
-    candidates = [(a.leakage, a.name) for a in attackers]
-    level = 1.0 - (1.0 - confidence) / (len(attackers) + 1)
-    joint = joint_reading(list(chosen), codes, confidence=level, rng=rng)
-    if joint is not None:
-        candidates.append((joint, "counting all columns together"))
-    best, by = max(candidates, key=lambda c: c[0].value)
-    if columns and columns[0].leakage.lower > best.value:
-        best, by = columns[0].leakage, f"counting {columns[0].name}"
-    return Finding("all together", best, share_of(best.value, secret), None, by)
-
-
-def _verdict(
-    together: Finding, columns: tuple[Finding, ...], budget: float | None, confidence: float
-) -> Verdict:
-    if budget is None:
-        return "measured"
-    # Any single column over the budget is enough; corrected for how many were looked at.
-    z = normal_quantile(1.0 - (1.0 - confidence) / (2 * len(columns)))
-    ends = [c.leakage.value - z * c.leakage.details["standard_error"] for c in columns]
-    if max(together.leakage.lower, *ends) > budget:
-        return "over"
-    return "within" if together.leakage.upper <= budget else "inconclusive"
-
-
-def _compare(
-    source: Table,
-    chosen: Table,
-    sensitive: str,
-    codes: Codes,
-    confidence: float,
-    rng: np.random.Generator,
-) -> Comparison:
-    before = source.without(sensitive) if sensitive in source.names else source
-    same = before.select([c for c in chosen.names if c in before.names] or before.names)
-    attackers = attack_together(same.matrix(), codes, confidence=confidence, rng=rng)
-    kept = []
-    for column in same:
-        if column.name in chosen.names:
-            first, _ = countable(column, 10)
-            second, _ = countable(chosen[column.name], int(first.max()) + 1)
-            estimate = table_mi(count(second, first), confidence=confidence, rng=rng).to_base(2)
-            h = entropy(np.bincount(first) / len(first))
-            kept.append(Kept(column.name, min(estimate.value, h), h))
-    return Comparison(attackers[0].leakage, tuple(kept))
-
-
-def _notes(table: Table, chosen: Table) -> tuple[str, ...]:
-    notes = list(table.notes)
-    if table.n < FEW_PEOPLE:
-        notes.append(f"Only {table.n} people: intervals are wide and rest on rough approximations.")
-    return tuple(notes)
+    def _on_request(
+        self,
+        found: Findings,
+        crowd: Crowd,
+        compare_rng: np.random.Generator,
+        suggest_rng: np.random.Generator,
+    ) -> Findings:
+        options, notes = self.options, list(found.notes)
+        if self.original is not None:
+            self.tell(0.75, "comparing with the original")
+            comparison = compare(
+                self.original,
+                self.chosen,
+                self.codes,
+                self.secret,
+                confidence=level_of_each(options.confidence),
+                rng=compare_rng,
+            )
+            found = dataclasses.replace(found, comparison=comparison)
+        if options.subgroup is not None and crowd.best is not None:
+            groups, more = subgroups_of(
+                self.table.take(crowd.rows)[options.subgroup],
+                crowd.best,
+                confidence=options.confidence,
+                suppress=options.suppress,
+            )
+            found = dataclasses.replace(found, subgroups=groups)
+            notes += more
+        if self.matrix is not None:
+            present = np.unique(self.codes[crowd.rows]) if crowd.best else slice(None)
+            gains = gains_of(crowd.best, self.matrix[:, present], self.prior)
+            found = dataclasses.replace(found, gains=gains)
+        if options.suggestions and crowd.best is not None:
+            suggestions, more = suggest(
+                self.table.take(crowd.rows),
+                self.chosen.names,
+                np.unique(self.codes[crowd.rows], return_inverse=True)[1].astype(np.int64),
+                self.secret,
+                budget=self.budget,
+                train=options.train,
+                confidence=options.confidence,
+                rng=suggest_rng,
+                progress=lambda share, words: self.tell(0.8 + 0.2 * share, words),
+            )
+            found = dataclasses.replace(found, suggestions=suggestions)
+            notes += more
+        return dataclasses.replace(found, notes=tuple(notes))
 
 
-def _provenance(table: Table, sensitive: str, chosen: Table, rng: Rng, missing: str) -> Provenance:
-    packages = ("privfunnel-fsmi", "numpy", "scikit-learn")
-    versions = {"python": platform.python_version(), **{p: version(p) for p in packages}}
-    options = {
-        "sensitive": sensitive,
-        "release": list(chosen.names),
-        "missing": missing,
-        "seed": rng if isinstance(rng, int) else None,
-    }
-    return Provenance(table.digest(), versions, options)
+def _aligned(source: Source, original: Table | None, sensitive: str) -> tuple[Table, Table | None]:
+    table = source.table
+    if original is None:
+        return table, None
+    if original.n != table.n:
+        raise ValueError(
+            f"the release has {table.n} rows, the original {original.n}: need the same"
+        )
+    if sensitive not in table.names:
+        table = Table({**table.columns, sensitive: original[sensitive]}, table.notes)
+    return table, original

@@ -6,7 +6,20 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
+from privfunnel.audit.details import (
+    Gains,
+    Group,
+    LevelPart,
+    People,
+    Place,
+    Subgroup,
+    Suggestion,
+    Upper,
+)
 from privfunnel.estimate import Estimate
+
+# Groups of fewer people than this are not shown.
+SUPPRESS = 10
 
 Verdict = Literal["measured", "within", "over", "inconclusive"]
 # Exit codes of the command line, one for each verdict; 2 is bad input.
@@ -36,6 +49,27 @@ class Secret:
 
 @final
 @dataclass(frozen=True)
+class Channel:
+    """What one guess gains from a counted column or set: plug-in readings, not corrected.
+
+    Attributes
+    ----------
+    vulnerability : share of people that the best guess from the counts gets right.
+    min_entropy_leakage : log2 of how many times likelier the best guess becomes [bit].
+    max_leakage : maximal leakage of the counted channel [bit].
+    cells : cells of the table of counts.
+    per_cell : people per cell on average.
+    """
+
+    vulnerability: float
+    min_entropy_leakage: float
+    max_leakage: float
+    cells: int
+    per_cell: float
+
+
+@final
+@dataclass(frozen=True)
 class Finding:
     """What one column, or all of them, tell about the sensitive column.
 
@@ -46,6 +80,8 @@ class Finding:
     share : its value as a share of H(S).
     adjusted_p : p-value corrected for the number of columns (Benjamini-Hochberg).
     seen_as : how the column was read ("7 levels", "10 quantile bins").
+    channel : what one guess gains from it, where people were counted.
+    unread : bits that levels too rare to be told apart could hide.
     """
 
     name: str
@@ -53,12 +89,41 @@ class Finding:
     share: float
     adjusted_p: float | None
     seen_as: str
+    channel: Channel | None = None
+    unread: float = 0.0
 
     @property
     def least_detectable(self) -> float | None:
         """The smallest leak [bit] that would have been found four times in five."""
         found = self.leakage.details.get("least_detectable")
         return None if found is None else float(found)
+
+
+@final
+@dataclass(frozen=True)
+class SetFinding:
+    """What a few columns tell when they are seen side by side.
+
+    Attributes
+    ----------
+    names : of the columns.
+    leakage : lower bound of I(S; columns) [bit]; its interval and `adjusted_p` are corrected for
+        the number of sets that were looked at.
+    share : its value as a share of H(S).
+    interaction : leakage less that of the columns one by one, read alike [bit]; above 0 they tell
+        more together than apart.
+    gain : leakage less that of the best smaller set or column [bit].
+    looked_at : number of sets that this one was chosen from.
+    """
+
+    names: tuple[str, ...]
+    leakage: Estimate
+    share: float
+    adjusted_p: float
+    interaction: float
+    gain: float
+    looked_at: int
+    channel: Channel | None = None
 
 
 @final
@@ -104,6 +169,7 @@ class Comparison:
 
     leakage_before: Estimate
     kept: tuple[Kept, ...]
+    place: Place | None = None
 
 
 @final
@@ -133,6 +199,14 @@ class Findings:
     provenance: Provenance
     comparison: Comparison | None = None
     n_to_decide: int | None = None
+    sets: tuple[SetFinding, ...] = ()
+    levels: tuple[LevelPart, ...] = ()
+    groups: tuple[Group, ...] = ()
+    people: People | None = None
+    subgroups: tuple[Subgroup, ...] = ()
+    gains: Gains | None = None
+    upper: Upper | None = None
+    suggestions: tuple[Suggestion, ...] = ()
 
     @property
     def best_attacker(self) -> Attacker:

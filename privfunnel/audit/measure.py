@@ -1,104 +1,126 @@
-"""Readings of single columns and of the secret: grouping that no reading can exploit.
-
-Groups are chosen from the column alone, never from the secret: merging values can only lower the
-information, so every reading stays a lower bound.
-"""
+"""Readings of the secret, of single columns and of all of them counted together."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from scipy.special import entr
 
-from privfunnel.audit.findings import Finding, Secret
-from privfunnel.columns import Column, quantile_bins
-from privfunnel.counting import count
+from privfunnel.audit.counted import Counter
+from privfunnel.audit.findings import Channel, Finding, Secret
+from privfunnel.audit.grouping import (
+    OTHER,
+    Grouping,
+    fit_grouping,
+    quantile_grouping,
+    top_levels,
+)
+from privfunnel.columns import Column
+from privfunnel.counting import Contingency, count
 from privfunnel.entropy import entropy
 from privfunnel.estimate import Estimate
 from privfunnel.estimators.plugin import table_mi
+from privfunnel.leakage import bayes_vulnerability, max_leakage, min_entropy_leakage
 from privfunnel.variables import Codes
 
 # People per cell on average below which the corrected plug-in reading is not trusted.
 PER_CELL = 5
-MOST_BINS = 10
 # A secret with more levels than this, or rarer ones, is grouped.
 SECRET_LEVELS = 20
 SECRET_BINS = 4
-OTHER = "(other)"
 
 
-def read_secret(column: Column) -> tuple[Secret, Codes, tuple[str, ...]]:
-    """The sensitive column as a Secret, codes (n,) and the names of its levels.
+def secret_grouping(column: Column) -> tuple[Grouping, str]:
+    """How the sensitive column is read, and a note if its values were grouped.
 
     Raises
     ------
     ValueError
-        If everybody has the same value, or text where nobody shares a value.
+        If it holds text and nobody shares a value.
     """
     codes, names = column.coded
-    note = ""
-    if len(names) < 2:
-        raise ValueError(
-            f"sensitive column {column.name!r} is the same for everyone ({names[0]!r}): "
-            "there is nothing to find out"
-        )
-    if column.kind == "continuous":
-        codes = quantile_bins(column.values, SECRET_BINS)
-        if codes.max() < 1:
-            codes = (column.values > column.values.min()).astype(np.int64)
-        names = _ranges(column, codes)
-        note = f"numbers, read as {len(names)} groups of about equal size"
-    elif column.levels is not None and len(names) > len(column) / 2 and len(names) > 2:
+    if column.kind == "continuous" and len(names) > 1:
+        grouping = quantile_grouping(column, SECRET_BINS)
+        return grouping, f"numbers, read as {grouping.size} groups of about equal size"
+    if column.levels is not None and len(names) > len(column) / 2 and len(names) > 2:
         raise ValueError(
             f"sensitive column {column.name!r} has {len(names)} different values in "
             f"{len(column)} rows: name a column that people share"
         )
-    elif len(names) > SECRET_LEVELS:
-        codes, kept = top_levels(codes, SECRET_LEVELS)
-        note = f"{len(names)} levels, read as the {len(kept) - 1} most frequent and the rest"
-        names = tuple(OTHER if k < 0 else names[k] for k in kept)
-    p = np.bincount(codes) / len(codes)
-    secret = Secret(column.name, len(names), entropy(p), float(p.max()), note)
-    return secret, codes, names
+    if len(names) <= SECRET_LEVELS:
+        return Grouping(column.name, "", names, kept=names), ""
+    kept = tuple(names[k] for k in top_levels(codes, SECRET_LEVELS)[1] if k >= 0)
+    note = f"{len(names)} levels, read as the {len(kept)} most frequent and the rest"
+    return Grouping(column.name, "", (*kept, OTHER), kept=kept), note
 
 
-def top_levels(codes: Codes, k: int) -> tuple[Codes, list[int]]:
-    """Codes with all but the k - 1 most frequent levels put together as the last one.
+def read_secret(column: Column) -> tuple[Secret, Codes, tuple[str, ...]]:
+    """The sensitive column as a Secret, codes (n,) and the names of its levels."""
+    grouping, note = secret_grouping(column)
+    codes = grouping.codes(column)
+    return describe_secret(grouping, note, np.bincount(codes)), codes, grouping.labels
 
-    Also which old level each new one is, -1 for the rest.
-    """
-    counts = np.bincount(codes)
-    if len(counts) <= k:
-        return codes, list(range(len(counts)))
-    top = np.argsort(-counts, kind="stable")[: k - 1]
-    new = np.full(len(counts), k - 1)
-    new[top] = np.arange(k - 1)
-    return new[codes].astype(np.int64), [*map(int, top), -1]
+
+def describe_secret(grouping: Grouping, note: str, people: np.ndarray) -> Secret:
+    """A Secret from how many people have each of its levels."""
+    p = people / people.sum()
+    return Secret(grouping.name, grouping.size, entropy(p), float(p.max()), note)
+
+
+def most_groups(n: int, n_secret: int, among: int = 1) -> int:
+    """Groups that each of so many columns may have for PER_CELL people in each joint cell."""
+    return max(2, int((n / (PER_CELL * n_secret)) ** (1.0 / among) + 1e-9))
 
 
 def countable(column: Column, n_secret: int) -> tuple[Codes, str]:
     """Codes (n,) with enough people per cell against a secret of so many levels, and in words."""
-    codes, names = column.coded
-    most = max(2, len(column) // (PER_CELL * n_secret))
-    if column.kind == "discrete" and len(names) <= most:
-        return codes, f"{len(names)} levels"
-    if column.levels is not None:
-        grouped, kept = top_levels(codes, most)
-        return grouped, f"{len(kept) - 1} most frequent of {len(names)} levels, and the rest"
-    binned = quantile_bins(column.values, min(MOST_BINS, most))
-    if binned.max() < 1:
-        # More than half share one value: that value against the others.
-        binned = (column.values != np.median(column.values)).astype(np.int64)
-    return binned, f"{int(binned.max()) + 1} quantile bins"
+    grouping = fit_grouping(column, most_groups(len(column), n_secret))
+    return grouping.codes(column), grouping.words
 
 
-def column_reading(
-    column: Column, secret: Codes, *, confidence: float, rng: np.random.Generator
-) -> tuple[Estimate, str]:
-    """Corrected plug-in reading [bit] of I(S; column) and how the column was read."""
-    codes, seen_as = countable(column, int(secret.max()) + 1)
-    estimate = table_mi(count(codes, secret), confidence=confidence, rng=rng)
-    return estimate.to_base(2), seen_as
+def column_finding(
+    column: Column,
+    counter: Counter,
+    secret: Secret,
+    *,
+    confidence: float,
+    rng: np.random.Generator,
+) -> Finding:
+    """What one column tells by itself; its p-value is not adjusted yet."""
+    if column.variable.constant:
+        return Finding(column.name, nothing(counter.n), 0.0, None, "the same for everyone")
+    grouping = fit_grouping(column, most_groups(counter.n, counter.n_secret))
+    table = counter.counts((grouping,))
+    leakage = table_mi(table, confidence=confidence, rng=rng).to_base(2)
+    share = share_of(leakage.value, secret)
+    unread = unread_bits(column, grouping, table)
+    return Finding(column.name, leakage, share, None, grouping.words, channel_of(table), unread)
+
+
+def unread_bits(column: Column, grouping: Grouping, table: Contingency) -> float:
+    """How much [bit] the levels put together could tell that their group does not.
+
+    I(S; level) = I(S; group) + P(rest) I(S; level | rest), and the last is at most H(S | rest).
+    """
+    if grouping.kept is None or grouping.size == len(grouping.kept):
+        return 0.0
+    rest = table.dense()[-1]
+    hidden = len(column.coded[1]) - len(grouping.kept)
+    within = min(entropy(rest / rest.sum()), math.log2(hidden)) if rest.sum() else 0.0
+    return float(rest.sum() / table.n) * within
+
+
+def channel_of(table: Contingency) -> Channel:
+    """What one guess gains in a table of counts (groups, secret)."""
+    joint = (table.dense() / table.n).T
+    return Channel(
+        bayes_vulnerability(joint),
+        min_entropy_leakage(joint),
+        max_leakage(joint),
+        table.size,
+        table.n / table.size,
+    )
 
 
 def joint_reading(
@@ -115,15 +137,20 @@ def joint_reading(
     return table_mi(count(codes, secret), confidence=confidence, rng=rng).to_base(2)
 
 
-def findings_of(
-    readings: list[tuple[str, Estimate, str]], secret: Secret, adjusted: list[float | None]
-) -> tuple[Finding, ...]:
-    """Findings ranked by leakage, the largest first."""
-    found = [
-        Finding(name, estimate, share_of(estimate.value, secret), p, seen_as)
-        for (name, estimate, seen_as), p in zip(readings, adjusted, strict=True)
-    ]
-    return tuple(sorted(found, key=lambda f: (-f.leakage.value, f.name)))
+def nothing(n: int) -> Estimate:
+    """The reading of what cannot tell anything: exactly 0."""
+    return Estimate(
+        0.0, 0.0, 0.0, "point", None, "exact", n, 2, {"raw": 0.0, "standard_error": 0.0}
+    )
+
+
+def quick_bits(table: Contingency) -> float:
+    """Plug-in reading [bit] less its first-order bias: enough to choose what to read well."""
+    dense = table.dense() / table.n
+    nats = entr(dense.sum(axis=0)).sum() + entr(dense.sum(axis=1)).sum() - entr(dense).sum()
+    rows, columns = table.shape
+    bias = (len(table.cells) - rows - columns + 1) / (2 * table.n)
+    return float(nats - bias) / math.log(2)
 
 
 def share_of(bits: float, secret: Secret) -> float:
@@ -138,8 +165,3 @@ def people_to_decide(estimate: Estimate, budget: float) -> int | None:
     if gap <= 1e-9 or half <= 0:
         return None
     return math.ceil(1.2 * estimate.n * max(1.0, half / gap) ** 2)
-
-
-def _ranges(column: Column, codes: Codes) -> tuple[str, ...]:
-    groups = [column.values[codes == g] for g in range(int(codes.max()) + 1)]
-    return tuple(f"{g.min():g} to {g.max():g}" for g in groups)

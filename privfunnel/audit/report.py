@@ -1,17 +1,29 @@
-"""AuditReport: findings as JSON, Markdown and one self-contained HTML page."""
+"""AuditReport: findings as JSON, Markdown, CSV, JUnit XML and one self-contained HTML page."""
 
 from __future__ import annotations
 
 import json
 import os
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, final
 
 from privfunnel.audit import words
+from privfunnel.audit.exports import csv_text, junit_text
 from privfunnel.audit.findings import EXIT_CODES, Findings, plain
+from privfunnel.audit.markdown import markdown_text
+from privfunnel.audit.sections import sections
 from privfunnel.files import write_text
 
-SCHEMA_VERSION = "1"
+# Of the JSON; the schema of that version is `templates/audit.schema.json`.
+SCHEMA_VERSION = "2"
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) that `AuditReport.to_dict()` keeps to."""
+    text = files("privfunnel.audit").joinpath("templates/audit.schema.json").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 @final
@@ -56,7 +68,18 @@ class AuditReport:
 
     def to_markdown(self, path: str | os.PathLike[str] | None = None) -> str:
         """The report as Markdown, written to `path` if one is given."""
-        return _written(_markdown(self), path)
+        return _written(markdown_text(self.findings, self.headline), path)
+
+    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The ranking as CSV: one line for all columns together, each column, each set.
+
+        Names that a spreadsheet would take for a formula get an apostrophe before them.
+        """
+        return _written(csv_text(self.findings), path)
+
+    def to_junit(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The verdict as JUnit XML for build servers: failed when over, skipped when undecided."""
+        return _written(junit_text(self.findings, self.headline), path)
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
         """The report as one HTML page without any link to the network, written to `path`."""
@@ -71,46 +94,6 @@ def _written(text: str, path: str | os.PathLike[str] | None) -> str:
     if path is not None:
         write_text(path, text)
     return text
-
-
-def _cell(text: str) -> str:
-    # User-supplied names must not end a table cell, start a line or become markup.
-    clean = " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
-    return clean.replace("<", "&lt;").replace("`", "\\`")
-
-
-def _markdown(report: AuditReport) -> str:
-    found = report.findings
-    lines = [f"# {_cell(report.headline)}", ""]
-    lines += [_cell(sentence) for sentence in words.summary(found)]
-    lines += ["", "| column | bits | share of H(S) | interval | p (adjusted) | read as |"]
-    lines += ["|---|---:|---:|---|---:|---|"]
-    for f in (found.together, *found.columns):
-        p = words.p_value(f.leakage.p_value if f.adjusted_p is None else f.adjusted_p)
-        lines.append(
-            f"| {_cell(f.name)} | {f.leakage.value:.3f} | {words.percent(f.share)} | "
-            f"{words.interval(f)} | {p} | {_cell(f.seen_as)} |"
-        )
-    lines += ["", "| attacker | bits | guessed right | majority |", "|---|---:|---:|---:|"]
-    lines += [
-        f"| {a.name} | {a.leakage.value:.3f} | {words.percent(a.accuracy)} | "
-        f"{words.percent(found.secret.majority)} |"
-        for a in found.attackers
-    ]
-    if found.comparison is not None:
-        lines += [
-            "",
-            f"Before the release: {words.bits(found.comparison.leakage_before.value)}.",
-            "",
-        ]
-        lines += ["| column | kept [bits] | of |", "|---|---:|---:|"]
-        lines += [
-            f"| {_cell(k.name)} | {k.information:.3f} | {k.entropy:.3f} |"
-            for k in found.comparison.kept
-        ]
-    lines += ["", *(f"* {_cell(note)}" for note in found.notes), "", "Not tested:", ""]
-    lines += [f"* {text}" for text in words.NOT_TESTED]
-    return "\n".join(lines) + "\n"
 
 
 def _html(report: AuditReport) -> str:
@@ -130,6 +113,7 @@ def _html(report: AuditReport) -> str:
         "percent": words.percent,
         "interval": words.interval,
         "p_value": words.p_value,
+        "ends": words.ends,
     }
     found = report.findings
     return environment.get_template("report.html").render(
@@ -137,6 +121,7 @@ def _html(report: AuditReport) -> str:
         found=found,
         secret=found.secret,
         summary=words.summary(found),
+        sections=sections(found),
         not_tested=words.NOT_TESTED,
         scale=_scale(found),
     )

@@ -6,6 +6,7 @@ Never "anonymous", never "compliant": everything is measured against the attacke
 from __future__ import annotations
 
 from privfunnel.audit.findings import Finding, Findings
+from privfunnel.estimate import Estimate
 
 NOT_TESTED = (
     "Linkage: joining this table with another one that names people.",
@@ -21,11 +22,17 @@ def headline(found: Findings) -> str:
     """The verdict in one sentence."""
     name = f"“{found.secret.name}”"
     leak, share = found.together.leakage, found.together.share
+    if found.secret.n_levels < 2:
+        return f"Nothing to find out: everyone has the same {name}"
     if found.verdict == "over":
         return f"Over the budget: the columns tell more about {name} than allowed"
     if found.verdict == "within":
+        if leak.upper > (found.budget or 0.0):
+            return f"Within the budget: the stated mechanism lets no more through about {name}"
         return f"Within the budget: no attacker tried learnt more about {name} than allowed"
     if found.verdict == "inconclusive":
+        if leak.upper <= (found.budget or 0.0):
+            return f"Undecided: values too rare to be read could tell too much about {name}"
         return f"Undecided: {found.n:,} people are too few to tell whether {name} is within budget"
     if leak.lower <= 0.0:
         return f"No leak about {name} was found"
@@ -38,6 +45,8 @@ def headline(found: Findings) -> str:
 def summary(found: Findings) -> list[str]:
     """Two to four sentences that explain the headline."""
     s, leak = found.secret, found.together.leakage
+    if s.n_levels < 2:
+        return [f"All {found.n:,} people have the same {s.name}: H(S) is 0 bits."]
     best = found.best_attacker
     lines = [
         f"Seen together, {columns(found)} at least {bits(leak.lower)} about {s.name}. "
@@ -78,10 +87,22 @@ def budget_lines(found: Findings) -> list[str]:
         return [
             f"The budget is {bits(found.budget)}; even the lower end of what was read is above."
         ]
+    if found.verdict == "within" and found.upper is not None and found.upper.bits <= found.budget:
+        return [
+            f"The budget is {bits(found.budget)}; if the release was made by "
+            f"{found.upper.mechanism}, nobody can learn more than {bits(found.upper.bits)}."
+        ]
     if found.verdict == "within":
         return [
             f"The budget is {bits(found.budget)}; the upper end of the strongest reading, "
             f"{bits(leak.upper)}, is below. Other attackers might read more."
+        ]
+    if leak.upper <= found.budget:
+        unread = max(f.unread for f in found.columns)
+        return [
+            f"The budget is {bits(found.budget)}; no attacker read more, but values shared by too "
+            f"few people to be counted could hide up to {bits(unread)}. Put rare values together "
+            "or audit more people."
         ]
     more = (
         ""
@@ -103,9 +124,19 @@ def bits(value: float) -> str:
     return f"{value:.3f} bits" if value < 10 else f"{value:.1f} bits"
 
 
+def number(value: float) -> str:
+    """A number of bits without its unit."""
+    return f"{value:.3f}"
+
+
+def ends(estimate: Estimate) -> str:
+    """The interval of an estimate, without unit."""
+    return f"{estimate.lower:.3f} to {estimate.upper:.3f}"
+
+
 def interval(finding: Finding) -> str:
     """The interval of a finding, without unit."""
-    return f"{finding.leakage.lower:.3f} to {finding.leakage.upper:.3f}"
+    return ends(finding.leakage)
 
 
 def percent(share: float) -> str:
