@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privfunnel import counting
+from privfunnel import _count_kernel, counting
 from privfunnel.counting import (
     Contingency,
     count,
@@ -90,6 +92,50 @@ def test_codes_of_one_byte_do_not_wrap() -> None:
     x, y = np.full(3, 255, dtype=np.uint8), np.array([255, 0, 255], dtype=np.uint8)
     table = count(x, y)
     assert as_counter(table) == Counter({(255, 255): 2, (255, 0): 1})
+
+
+@pytest.mark.parametrize("dtype", CODES)
+@pytest.mark.parametrize("extra", range(4))
+def test_the_kernel_counts_what_numpy_counts(dtype: type, extra: int) -> None:
+    rng = np.random.default_rng(extra)
+    n = counting._KERNEL_ROWS + extra
+    # Strided, as columns of a table are.
+    codes = rng.integers(0, 120, (n, 3)).astype(dtype)
+    x, y = codes[:, 0], codes[:, 2]
+    expected = np.bincount(x.astype(np.int64) * 130 + y, minlength=125 * 130).reshape(125, 130)
+    np.testing.assert_array_equal(_count_kernel.count_pairs(x, y, 125, 130), expected)
+    # numba is loaded now, so this takes the same way.
+    np.testing.assert_array_equal(count_pairs(x, y, 125, 130), expected)
+
+
+@pytest.mark.parametrize("low", [-1, 1])
+def test_the_kernel_is_not_told_to_write_elsewhere(low: int) -> None:
+    x = np.zeros(counting._KERNEL_ROWS, dtype=np.int64)
+    codes = x.copy()
+    codes[7] = 5 * low
+    for sides in ((x, codes), (codes, x)):
+        with pytest.raises(
+            ValueError, match=r"codes must lie in \[0, 5\), not in \[(-5, 0|0, 5)\]"
+        ):
+            count_pairs(*sides, 5, 5)
+
+
+def test_numba_is_loaded_for_many_rows_only() -> None:
+    code = (
+        "import sys, numpy as np; from privfunnel.counting import count;"
+        "x = np.arange({}) % 3; count(x, x); print('numba' in sys.modules)"
+    )
+    for rows, loaded in ((100_000, "False"), (2_000_000, "True")):
+        line = [sys.executable, "-c", code.format(rows)]
+        run = subprocess.run(line, capture_output=True, text=True, check=True)
+        assert run.stdout.strip() == loaded
+
+
+def test_counts_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.arange(counting._KERNEL_ROWS) % 7
+    with_kernel = count(x, x % 3)
+    monkeypatch.setattr(counting, "_numba_at_hand", lambda rows: False)
+    np.testing.assert_array_equal(count(x, x % 3).dense(), with_kernel.dense())
 
 
 def test_one_person() -> None:

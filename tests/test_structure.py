@@ -32,6 +32,7 @@ FLOORS = {
         ["cli", "cli3d"],
     ],
     "privfunnel": [
+        ["_count_kernel"],
         ["files", "entropy", "leakage", "counting", "registry", "variables", "estimate"],
         ["columns", "tables", "datasets", "panel"],
         ["estimators"],
