@@ -17,7 +17,7 @@ from fsmi.planning.gains import GAINS
 from fsmi.planning.knowledge import classify, grown, unknown_prior
 from fsmi.planning.memory import Memory
 from fsmi.planning.paths import distance_field, traversable
-from fsmi.planning.sight import Sight
+from fsmi.planning.sight import Sight, _free_steps
 from tests import reference_robotics as slow
 
 SENSOR = RangeSensor(n_beams=180, max_range=4.0, delta_occ=9.0, delta_emp=0.3)
@@ -214,6 +214,37 @@ def test_information_is_that_of_scan_mi_with_each_cell_counted_once(grid: Occupa
     assert SENSOR.sigma == 0.0
     quadratic = scan_mi(sight.known.belief, poses, few, measure="approx_csqmi")
     np.testing.assert_allclose(GAINS["csqmi"](sight, poses, sizes), quadratic * SENSOR.n_beams / 36)
+
+
+def test_free_steps_are_those_of_a_king() -> None:
+    rng = np.random.default_rng(5)
+    for shape in ((1, 1), (1, 30), (17, 23), (40, 40)):
+        for density in (0.0, 0.003, 0.1, 1.0):
+            codes = np.where(rng.random(shape) < density, 255, 0).astype(np.uint8)
+            codes[rng.random(shape) < density / 4] = 254
+            free = codes < 254
+            _free_steps(codes)
+            if free.all():
+                assert (codes == 253).all()
+            else:
+                steps = ndimage.distance_transform_cdt(free, metric="chessboard")
+                np.testing.assert_array_equal(codes[free], steps[free])
+
+
+def test_leaps_change_nothing_in_a_hall() -> None:
+    cells = np.zeros((160, 200), dtype=np.int8)
+    cells[:, 150:] = -1
+    cells[[0, -1]] = 100
+    cells[60:64, 90:94] = 100
+    grid = OccupancyGrid(cells, 0.1, (-3.0, 2.0, 0.2))
+    sensor = RangeSensor(n_beams=144, max_range=14.0, delta_occ=9.0, delta_emp=0.3)
+    known = classify(grid)
+    poses = [(*grid.cell_to_world([i, j]), a) for i, j, a in ((80, 20, 0.0), (30, 149, 1.0))]
+    slow_way = scan_mi(known.belief, poses, sensor, measure="shannon", joint=True, tol=0.0)
+    np.testing.assert_allclose(
+        Sight.of(known, sensor).information(poses), slow_way, rtol=1e-5, atol=1e-6
+    )
+    assert slow_way.min() > 10.0
 
 
 def test_likely_cells_are_those_reached_with_even_odds() -> None:

@@ -130,14 +130,16 @@ def _pieces(frontiers: Frontiers, side: int) -> npt.NDArray[np.intp]:
     """
     if len(frontiers.cells) == 0:
         return np.zeros(0, dtype=np.intp)
-    keys = np.column_stack((frontiers.cluster, frontiers.cells // side))
-    _, piece = np.unique(keys, axis=0, return_inverse=True)
-    piece = piece.ravel()
+    blocks = frontiers.cells // side
+    high, wide = (int(n) for n in blocks.max(axis=0) + 1)
+    # One number a piece: sorting numbers is ten times as fast as sorting rows.
+    keys = (frontiers.cluster * high + blocks[:, 0]) * wide + blocks[:, 1]
+    _, piece = np.unique(keys, return_inverse=True)
     counts = np.bincount(piece)
     means = np.column_stack([np.bincount(piece, frontiers.cells[:, k]) / counts for k in (0, 1)])
     off = ((frontiers.cells - means[piece]) ** 2).sum(axis=1)
     order = np.lexsort((off, piece))
-    first = np.unique(piece[order], return_index=True)[1]
+    first = np.concatenate(([0], np.cumsum(counts)[:-1]))
     return np.asarray(order[first], dtype=np.intp)
 
 
