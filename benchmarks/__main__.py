@@ -13,8 +13,13 @@ from pathlib import Path
 # name -> (modules with `rows(argv) -> list of dict`, what they measure)
 BENCHMARKS = {
     "fsmi": (("fsmi_beams", "fsmi_maps", "fsmi_tiles"), "kernels of a beam, poses and whole maps"),
+    "voxels": (("fsmi_voxels",), "3-D: rays, information by runs, memory, files; OctoMap"),
     "mi": (("mi_panel",), "estimators over tasks with known information; resumable"),
     "explore": (("explore",), "strategies over generated floor plans; resumable"),
+    "mi_counts": (
+        ("mi_counts",),
+        "counting 10^7 rows; --coverage [counts|ksg]: what intervals hold",
+    ),
     "knn": (("mi_knn",), "nearest-neighbour estimators against scikit-learn and NPEET"),
 }
 

@@ -65,6 +65,9 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "miller_madow": _plugin("miller_madow", "plug-in with the first-order bias taken off"),
         "grassberger": _plugin("grassberger", "plug-in with digamma corrections per cell"),
         "shrinkage": _plugin("shrinkage", "James-Stein: the table pulled towards independence"),
+        "nsb": _plugin(
+            "nsb", "Bayesian entropies under a prior flat in the entropy; sparse tables"
+        ),
         "ksg": _knn("ksg", "nearest neighbours, for up to four dimensions", kind=1),
         "ksg2": _knn("ksg", "nearest neighbours, a radius for each side", kind=2),
         "ross": _knn("ross", "nearest neighbours, a discrete side against numbers", "any"),
@@ -94,6 +97,12 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "mine": _neural("hybrid:mine", "held-out; MINE with the bias-corrected gradient"),
         "nwj": _neural("hybrid:nwj", "held-out; Nguyen, Wainwright & Jordan"),
         "infonce": _neural("separable:infonce", "held-out; contrastive"),
+        "smile": Method(
+            "privfunnel.estimators.neural:neural_mi",
+            "held-out point estimate by SMILE's clipped reading; not a bound",
+            "any",
+            {"critics": ("hybrid:smile",), "reading": "smile", "name": "smile"},
+        ),
         "js": _neural("hybrid:js", "held-out; Jensen-Shannon (logistic) training"),
         "classifier": _classifier(
             ("boosted trees", "logistic"), "held-out lower bound: the better of trees and logistic"

@@ -18,7 +18,7 @@ from privfunnel.panel import huang_el_gamal
 from privfunnel.variables import as_variable
 from tests import reference_mi as slow
 
-METHODS = ("plugin", "corrected", "miller_madow", "grassberger", "shrinkage")
+METHODS = ("plugin", "corrected", "miller_madow", "grassberger", "shrinkage", "nsb")
 corrections = pytest.mark.parametrize("correction", CORRECTIONS)
 methods = pytest.mark.parametrize("method", METHODS)
 

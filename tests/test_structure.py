@@ -34,6 +34,7 @@ FLOORS = {
     "privfunnel": [
         ["_count_kernel"],
         ["files", "entropy", "leakage", "counting", "registry", "variables", "estimate"],
+        ["partitions"],
         ["columns", "tables", "datasets", "panel"],
         ["estimators"],
         ["selection", "selector", "funnels"],

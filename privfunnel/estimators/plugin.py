@@ -27,6 +27,7 @@ from privfunnel.counting import (
 from privfunnel.entropy import FloatArray, normalise
 from privfunnel.estimate import Estimate, Progress, as_generator, from_reading, normal_quantile
 from privfunnel.estimators.inversion import MOST_CELLS, inverted_interval
+from privfunnel.estimators.nsb import nsb_information
 from privfunnel.variables import Variable
 
 # Cells drawn for the null distribution, all tables together: about 0.3 s.
@@ -70,7 +71,7 @@ def table_mi(
     ----------
     table : (r, c) counts, or a Contingency.
     correction : how the bias is taken off: "none", "permutation", "miller_madow", "grassberger",
-        "shrinkage".
+        "shrinkage", "nsb".
     n_permutations : tables drawn for the p-value; 0 draws enough for the interval and smooths the
         p-value with a gamma distribution of the same mean and variance.
     """
@@ -217,5 +218,6 @@ CORRECTIONS: dict[str, Callable[[Contingency], float]] = {
     "miller_madow": _miller_madow,
     "grassberger": _grassberger,
     "shrinkage": _shrinkage,
+    "nsb": nsb_information,
 }
 _NAMES = {"none": "plugin"}
