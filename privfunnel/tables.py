@@ -24,6 +24,7 @@ Missing = Literal["refuse", "drop", "level"]
 # How a missing value is called once it is a level of its own.
 MISSING_LEVEL = "(missing)"
 _READERS = {".csv": "read_csv", ".tsv": "read_csv", ".txt": "read_csv", ".parquet": "read_parquet"}
+CSV_ENDINGS = tuple(ending for ending, reader in _READERS.items() if reader == "read_csv")
 _MICROSECONDS_A_DAY = 86_400e6
 
 
@@ -129,9 +130,31 @@ def _series(series: Any) -> npt.NDArray[Any]:
     return values
 
 
-def _read_file(path: Path) -> Any:
+def scan_sql(path: Path) -> str:
+    """The table function of DuckDB that reads a file; `?` stands for its path.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, it is empty, or its ending is unknown.
+    """
     if not path.exists():
         raise ValueError(f"{path}: no such file")
+    suffix = path.suffix.lower()
+    if suffix not in _READERS:
+        raise ValueError(f"{path}: unknown ending {suffix!r}; one of: {', '.join(_READERS)}")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: the file is empty")
+    more = ""
+    if suffix in CSV_ENDINGS:
+        # No BOOLEAN: it would take "no" and "yes" for flags and lose how they were written.
+        types = "'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR'"
+        more = f", sample_size = -1, header = true, auto_type_candidates = [{types}]"
+    return f"{_READERS[suffix]}(?{more})"
+
+
+def _read_file(path: Path) -> Any:
+    scan = scan_sql(path)
     try:
         import duckdb
         import pyarrow  # noqa: F401  (the format the rows arrive in)
@@ -139,23 +162,14 @@ def _read_file(path: Path) -> Any:
         raise ImportError(
             "reading files needs DuckDB and pyarrow: pip install 'privfunnel-fsmi[audit]'"
         ) from None
-    suffix = path.suffix.lower()
-    if suffix not in _READERS:
-        raise ValueError(f"{path}: unknown ending {suffix!r}; one of: {', '.join(_READERS)}")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path}: the file is empty")
-    more = ""
-    if _READERS[suffix] == "read_csv":
-        # No BOOLEAN: it would take "no" and "yes" for flags and lose how they were written.
-        types = "'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR'"
-        more = f", sample_size = -1, header = true, auto_type_candidates = [{types}]"
     try:
         with duckdb.connect() as connection:
-            query = f"SELECT * FROM {_READERS[suffix]}(?{more})"
+            query = f"SELECT * FROM {scan}"
             return connection.sql(query, params=[str(path)]).to_arrow_table()
     except duckdb.Error as error:
         reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{path}: cannot be read as {suffix[1:]}: {reason}") from None
+        kind = path.suffix.lower()[1:]
+        raise ValueError(f"{path}: cannot be read as {kind}: {reason}") from None
 
 
 def _missing_mask(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

@@ -145,8 +145,8 @@ def test_many_levels_are_put_together_without_looking_at_the_secret() -> None:
 
 def test_a_secret_with_many_levels() -> None:
     rng = np.random.default_rng(0)
-    town = np.array([f"town {k}" for k in rng.zipf(1.5, 2000) % 90])
-    data = {"town": town, "x": rng.normal(size=2000)}
+    town = np.array([f"town {k}" for k in rng.zipf(1.5, 800) % 90])
+    data = {"town": town, "x": rng.normal(size=800)}
     secret, codes, names = read_secret(read_table(data)["town"])
     assert secret.n_levels == 20 == codes.max() + 1 == len(names)
     assert names[-1] == OTHER
@@ -159,6 +159,129 @@ def test_few_people_are_answered(n: int) -> None:
     found = audit(data, sensitive="s", budget=0.1, rng=0).findings
     assert 0 <= found.together.leakage.value <= 1.5
     assert any("people: intervals are wide" in note for note in found.notes)
+
+
+def test_a_constant_column_leaks_nothing() -> None:
+    data = people(200) | {"same": np.full(200, 3.5), "gone": np.full(200, None)}
+    report = audit(data, sensitive="secret", rng=0)
+    by_name = {f.name: f for f in report.findings.columns}
+    for name in ("same", "gone"):
+        assert by_name[name].leakage.upper == 0.0
+        assert by_name[name].seen_as == "the same for everyone"
+        assert by_name[name].adjusted_p is None
+    assert any(n.startswith("same, gone are the same for everyone") for n in report.findings.notes)
+    # It changes nothing about the others.
+    plain = audit(people(200), sensitive="secret", rng=0).findings
+    assert report.findings.together.leakage == plain.together.leakage
+    assert "same for everyone" in report.to_html()
+
+
+def test_only_constant_columns() -> None:
+    data = {"s": np.arange(60) % 2, "x": np.ones(60)}
+    report = audit(data, sensitive="s", budget=0.0, gains={"g": {"0": 1, "1": 0}}, rng=0)
+    assert report.findings.together.leakage.upper == 0.0
+    assert report.findings.verdict == "within"
+    assert report.findings.best_attacker.accuracy == 0.5
+    assert report.findings.gains is not None
+    assert report.findings.gains.leakage == 0.0
+    assert report.to_markdown()
+
+
+def test_a_secret_of_one_class() -> None:
+    data = {"s": ["a"] * 40, "x": np.arange(40) % 3, "y": np.arange(40) / 7}
+    report = audit(data, sensitive="s", budget=0.1, subgroup="x", suggestions=True, rng=0)
+    found = report.findings
+    assert found.secret.entropy == 0.0
+    assert (found.verdict, report.exit_code, report.passed) == ("measured", 0, True)
+    assert report.headline.startswith("Nothing to find out")
+    assert found.together.leakage.upper == 0.0
+    assert "H(S) is 0" in report.to_markdown()
+    assert report.to_html()
+    assert report.to_json()
+
+
+def test_budget_in_percent() -> None:
+    report = audit(people(400), sensitive="secret", budget_percent=10.0, rng=0)
+    assert report.findings.budget == pytest.approx(0.1)
+    assert report.findings.verdict == "over"
+
+
+def test_values_too_rare_to_read_are_not_within() -> None:
+    # Every value gives the secret away, and nobody can see it from 200 people.
+    rng = np.random.default_rng(0)
+    value = rng.integers(0, 3000, 200)
+    data = {"s": (value * 7919 % 3001) % 2, "x": [f"v{v}" for v in value]}
+    report = audit(data, sensitive="s", budget=0.3, rng=0)
+    assert report.findings.columns[0].unread > 0.5
+    assert report.findings.verdict == "inconclusive"
+    assert "too rare to be read" in report.headline
+    assert "could hide up to" in report.to_markdown()
+    assert any("too rare to be counted" in note for note in report.findings.notes)
+
+
+def test_the_reading_is_never_below_the_best_held_out_attacker() -> None:
+    # Interaction, many levels, numbers: cases where counting and attacking each win some.
+    rng = np.random.default_rng(0)
+    for seed in range(3):
+        a, b = rng.integers(0, 4, (2, 500))
+        data = {
+            "s": (a * b + rng.integers(0, 2, 500)) % 3,
+            "a": a,
+            "b": b,
+            "town": [f"t{v}" for v in rng.integers(0, 80, 500)],
+            "x": a + rng.normal(size=500),
+        }
+        found = audit(data, sensitive="s", rng=seed).findings
+        best = max(a.leakage.value for a in found.attackers)
+        ends = [a.leakage.lower for a in found.attackers] + [s.leakage.lower for s in found.sets]
+        assert found.together.leakage.value >= best
+        assert found.together.leakage.lower >= max(ends)
+        assert found.together.leakage.lower <= found.together.leakage.value
+        assert found.together.leakage.details["lower_by"]
+
+
+def test_suggestions_are_audited_on_other_people() -> None:
+    rng = np.random.default_rng(0)
+    s, u = rng.integers(0, 2, (2, 1200))
+    data = {
+        "s": s,
+        "code": [f"{'ny'[a]}{'lr'[b]}" for a, b in zip(s, u, strict=True)],
+        "other": u,
+        "noise": rng.normal(size=1200),
+    }
+    found = audit(data, sensitive="s", budget=0.1, suggestions=True, rng=0).findings
+    by_kind = {one.kind: one for one in found.suggestions}
+    assert set(by_kind) == {"drop", "merge"}
+    assert by_kind["drop"].steps == ("code",)
+    for one in found.suggestions:
+        assert one.before.value > 0.9
+        assert one.within is True
+        assert one.leakage.upper <= 0.1
+        assert (one.n_chosen, one.n_audited) == (600, 600)
+    # Merging keeps the half of the column that does not tell.
+    assert by_kind["merge"].kept > by_kind["drop"].kept
+
+
+def test_no_suggestions_where_none_are_needed() -> None:
+    data = people(300)
+    del data["shown"]
+    found = audit(data, sensitive="secret", suggestions=True, rng=0).findings
+    assert found.suggestions == ()
+    assert any("shows no leak" in note for note in found.notes)
+    few = audit(people(100), sensitive="secret", suggestions=True, rng=0).findings
+    assert any("Suggestions need at least 200 people" in note for note in few.notes)
+
+
+def test_a_secret_with_100_000_levels() -> None:
+    n = 200_000
+    codes = np.arange(n) % 100_000
+    codes[: n // 4] = 0
+    secret, found, names = read_secret(
+        read_table({"s": np.char.mod("id%d", codes), "x": np.arange(n) % 2})["s"]
+    )
+    assert secret.n_levels == 20 == len(names)
+    assert "100000 levels" in secret.note
+    assert found.max() == 19
 
 
 @pytest.mark.parametrize(
@@ -182,5 +305,16 @@ def test_bad_options() -> None:
         audit(people(100), sensitive="secret", budget=1.5)
     with pytest.raises(ValueError, match="among the released"):
         audit(people(100), sensitive="secret", release=["secret", "shown"])
-    with pytest.raises(ValueError, match="confidence"):
-        audit(people(100), sensitive="secret", confidence=95)
+    for options, message in [
+        ({"confidence": 95}, "confidence must lie between 0 and 1"),
+        ({"budget": 0.1, "budget_percent": 10}, "not both"),
+        ({"budget_percent": 110}, "between 0 and 100"),
+        ({"largest_set": 9}, "largest_set must be 1 to 5"),
+        ({"suppress": 0}, "suppress must be"),
+        ({"subgroup": "show"}, "did you mean 'shown'"),
+        ({"release": ["numbre"]}, "did you mean 'number'"),
+        ({"mechanism": "laplace:1"}, "mechanism must be one of"),
+        ({"kinds": {"shown": "continuous"}}, "holds text and cannot be continuous"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            audit(people(100), sensitive="secret", **options)

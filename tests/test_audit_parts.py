@@ -211,7 +211,7 @@ def test_small_subgroups_are_not_shown() -> None:
     column = read_table({"g": ["big"] * 40 + ["small"] * 20})["g"]
     groups, notes = subgroups_of(column, best, confidence=0.95, suppress=10)
     assert [g.name for g in groups] == ["big"]
-    assert "1 groups of g with fewer than 30 people" in notes[0]
+    assert "fewer than 30 people, not shown: 1" in notes[0]
 
 
 # Baselines of the attackers

@@ -141,7 +141,11 @@ class _Run:
         self.grouping, note = secret_grouping(column)
         self.codes: Codes = self.grouping.codes(column)
         self.rows = Rows(table, self.codes, self.grouping.size)
-        self.counter: Counter = source.counter(self.grouping) or self.rows
+        engine = source.counter(self.grouping)
+        self.counter: Counter = engine or self.rows
+        if engine is not None:
+            cut = [fit_grouping(c, most_groups(engine.n, engine.n_secret)) for c in self.chosen]
+            engine.prepare(cut, lambda share, words: tell(0.02 + 0.1 * share, words))
         people = self.counter.counts(()).dense()[0]
         self.secret: Secret = describe_secret(self.grouping, note, people)
         self.prior = people / people.sum()

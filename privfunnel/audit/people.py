@@ -21,6 +21,8 @@ SMALL_CELL = 5
 SHOWN_COLUMNS = 5
 SHOWN_LEVELS = 5
 SHOWN_GROUPS = 8
+# Levels that tell less than this share of what the first one tells are not worth a line.
+LEAST_PART = 0.02
 TAIL = (0.5, 0.9, 0.99)
 SURE = (0.8, 0.9, 0.95, 0.99)
 
@@ -93,7 +95,8 @@ def level_parts(
                     float(p[s]),
                 )
             )
-    return tuple(sorted(found, key=lambda f: -f.part)[:SHOWN_LEVELS])
+    found.sort(key=lambda f: -f.part)
+    return tuple(f for f in found[:SHOWN_LEVELS] if f.part >= LEAST_PART * found[0].part)
 
 
 def worst_groups(

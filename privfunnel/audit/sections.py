@@ -160,11 +160,11 @@ def _groups(found: Findings) -> Section | None:
 def _people(people: People, found: Findings) -> Section:
     name = found.secret.name
     lines = [
-        f"Of {people.n:,} people, {people.alone:,} share their released {people.read_as} with "
-        f"nobody, {people.small:,} with fewer than four others (smallest group k = {people.k}, "
-        f"least variety of {name} in a group l = {people.l}).",
+        f"Of {people.n:,} people, {people.alone:,} share their released values with nobody, "
+        f"{people.small:,} with fewer than four others; the smallest group has k = {people.k}, the "
+        f"least varied l = {people.l} different values of {name}. Read as: {people.read_as}.",
         f"{people.pure:,} people are in groups of two or more where everyone has the same {name}; "
-        f"if the columns told nothing, about {people.pure_by_chance:,.0f} would be.",
+        f"if the columns told nothing, about {people.pure_by_chance:,.1f} would be.",
     ]
     if people.tail:
         middle, *more = (f"{b:.2f} bits" for _, b in people.tail)

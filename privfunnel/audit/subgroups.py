@@ -43,7 +43,9 @@ def subgroups_of(
     hidden = int((sizes < fewest).sum() - (sizes == 0).sum())
     notes = []
     if hidden:
-        notes.append(f"{hidden} groups of {column.name} with fewer than {fewest} people not shown.")
+        notes.append(
+            f"Groups of {column.name} with fewer than {fewest} people, not shown: {hidden}."
+        )
     if OTHER in grouping.labels:
         notes.append(f"Groups of {column.name}: {grouping.words}.")
     return tuple(sorted(found, key=lambda f: -f.leakage.value)), tuple(notes)

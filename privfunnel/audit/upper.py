@@ -65,8 +65,8 @@ def upper_bound(text: str, chosen: Table, source: Table | None, secret: Secret) 
             bounds.append((column.name, _gaussian(column, before, value)))
     total = min(secret.entropy, sum(b for _, b in bounds))
     words = {
-        "krr": f"each column by k-ary randomised response with epsilon {value:g}",
-        "gaussian": f"independent normal noise of standard deviation {value:g} on each column",
+        "krr": f"k-ary randomised response with epsilon {value:g}",
+        "gaussian": f"independent normal noise of standard deviation {value:g}",
     }[name]
     return Upper(words, total, most if name == "krr" else None, tuple(bounds))
 
