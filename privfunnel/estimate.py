@@ -26,7 +26,9 @@ __all__ = ["METHODS", "Estimate", "estimate_mi"]
 # Which extra brings a module that a method may miss.
 _EXTRAS = {"torch": "funnel", "sklearn": "audit", "threadpoolctl": "audit"}
 # Entries of `details` that are information and change with the base.
-_INFORMATION = ("raw", "standard_error", "null_mean", "least_detectable", "in_sample", "sampling")
+_INFORMATION = (
+    *("raw", "standard_error", "null_mean", "least_detectable", "in_sample", "sampling", "fitted"),
+)
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ def small_sample(n: int = 160, seed: int = 0) -> tuple[Sample, list[tuple[np.nda
     x, y = sparse_normal(2, 2, 1, 0.7).sample(n, seed)
     parts = list(splits(n, 3, np.random.default_rng(0)))
     shares = [(ranks(x[p[0]], x), ranks(y[p[0]], y)) for p in parts]
-    starts = [fit_elliptical(*share, part) for share, part in zip(shares, parts, strict=True)]
+    starts = [fit_elliptical(*share, part)[0] for share, part in zip(shares, parts, strict=True)]
     return Sample.of([ndtri(s[0]) for s in shares], [ndtri(s[1]) for s in shares], starts), parts
 
 
@@ -245,7 +245,7 @@ def test_all_pairs_at_once_are_the_pairs_one_by_one() -> None:
 def test_training_keeps_the_best_weights_and_leaves_threads_alone(objective: str) -> None:
     sample, parts = small_sample()
     network = CRITICS["hybrid"](build(sample))
-    schedule = Schedule(steps=40, batch=64, check_every=10)
+    schedule = Schedule(steps=40, batch=64, check_every=10, give_up=1)
     before = torch.get_num_threads()
     with one_thread():
         assert torch.get_num_threads() == 1
@@ -316,8 +316,8 @@ def test_student_ratio_in_one_dimension_by_scipy() -> None:
     ("option", "message"),
     [
         ({"critics": ("separable",)}, "critics are named 'critic:objective'"),
-        ({"critics": ("deep:nwj",)}, "separable, joint, hybrid"),
-        ({"start": "zero"}, "start must be 'elliptical' or 'nothing'"),
+        ({"critics": ("deep:nwj",)}, "separable, joint, hybrid, quadratic"),
+        ({"start": "zero"}, "start must be one of elliptical, gaussian, nothing"),
     ],
 )
 def test_bad_options(option: dict[str, object], message: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from privfunnel.counting import count
 from privfunnel.estimate import Estimate, Progress, normal_quantile
 from privfunnel.estimators.elliptical import elliptical_mi
-from privfunnel.estimators.knn import ksg_mi, mixed_mi, ross_mi
+from privfunnel.estimators.knn import ksg_mi, mixed_mi
 from privfunnel.estimators.plugin import table_mi
 from privfunnel.variables import Variable
 
@@ -26,6 +26,11 @@ PER_CELL = 5.0
 NEAR_COLUMNS = 3
 # Up to here they still see what networks may miss (sharp edges), so the larger reading counts.
 KSG_COLUMNS = 6
+# Readings [nat] from which the number of pairs limits what a lower bound can prove.
+STRONG = 5.0
+# Weak dependence [nat] of single columns is read with more neighbours: less noise, hardly a bias.
+WEAK = 0.1
+WEAK_NEIGHBOURS = 20
 # With fewer rows networks have nothing to add to the closed form.
 NETWORK_ROWS = 300
 
@@ -48,8 +53,12 @@ def auto_mi(
     repeats = any(_repeats(side) for side in (x, y))
     if x.dim == y.dim == 1 or len(x) < 40:
         reading = mixed_mi if repeats else ksg_mi
-        result = reading(x, y, progress=progress, n_permutations=n_permutations, **call)
-        return _said(result, "one column against another: nearest neighbours")
+        own: dict[str, Any] = {"progress": progress, "n_permutations": n_permutations, **call}
+        result, why = reading(x, y, **own), "one column against another: nearest neighbours"
+        k = min(WEAK_NEIGHBOURS, len(x) // 50)
+        if x.dim == y.dim == 1 and k > 3 and result.details["raw"] < WEAK:
+            result, why = reading(x, y, k=k, **own), f"{why}, {k} of them as it is weak"
+        return _said(result, why)
     return _several_columns(x, y, call, progress)
 
 
@@ -77,7 +86,8 @@ def _discrete_against_numbers(
     label = x if numbers is y else y
     few_rows = len(x) < 5 * label.n_levels
     if numbers.dim <= NEAR_COLUMNS and not any(numbers.nominal) and not few_rows:
-        result = ross_mi(x, y, progress=progress, n_permutations=permutations, **call)
+        # Ross' estimator, or that of mixtures where single values stand for many rows.
+        result = ksg_mi(x, y, progress=progress, n_permutations=permutations, **call)
         return _said(result, f"discrete against {numbers.dim} column(s): nearest neighbours")
     if not _installed("sklearn"):
         result = elliptical_mi(x, y, progress=progress, **call)
@@ -102,7 +112,11 @@ def _several_columns(
     held, error = bound.details["raw"], bound.details.get("standard_error", 0.0)
     point = 0.5 * (held + max(held, bound.details.get("in_sample", held)))
     half = normal_quantile(0.5 + call["confidence"] / 2) * error
-    upper, why = max(point + half, bound.upper), f"{x.dim} against {y.dim} columns: {how}"
+    why = f"{x.dim} against {y.dim} columns: {how}"
+    if bound.details.get("fitted", 0.0) > max(point, STRONG):
+        # Pairs cannot prove this much; the fitted law of all columns can still say it.
+        point, why = bound.details["fitted"], f"{why}, taken at its word beyond {STRONG:g} nats"
+    upper = max(point + half, bound.upper)
     if columns <= KSG_COLUMNS and not any((*x.nominal, *y.nominal)):
         near = ksg_mi(x, y, **call)
         if np.isinf(near.value):

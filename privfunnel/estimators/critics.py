@@ -113,6 +113,37 @@ class Hybrid(nn.Module):
 
 
 @final
+class Quadratic(nn.Module):
+    """x A x + y B y + x C y: what the log ratio of any two Gaussians looks like.
+
+    On normal scores, a Gaussian copula whose every coefficient is learnt.
+    """
+
+    def __init__(self, build: Build) -> None:
+        super().__init__()
+        self.a, self.b, self.c = (
+            nn.Parameter(torch.zeros(build.folds, i, j))
+            for i, j in ((build.d_x, build.d_x), (build.d_y, build.d_y), (build.d_x, build.d_y))
+        )
+
+    def encode(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """[x C, x A x, 1] and [y, 1, y B y], whose dot product is the score."""
+        one_x, one_y = torch.ones_like(x[..., :1]), torch.ones_like(y[..., :1])
+        own_x, own_y = (
+            (torch.bmm(z, m) * z).sum(-1, keepdim=True) for z, m in ((x, self.a), (y, self.b))
+        )
+        return torch.cat([torch.bmm(x, self.c), own_x, one_x], -1), torch.cat([y, one_y, own_y], -1)
+
+    def score(self, u: Tensor, v: Tensor) -> Tensor:
+        """Dot products."""
+        return (u * v).sum(-1)
+
+    def matrix(self, u: Tensor, v: Tensor) -> Tensor:
+        """Scores (F, m, m) of every u against every v."""
+        return torch.bmm(u, v.transpose(1, 2))
+
+
+@final
 class Build:
     """Sizes that critics are built from.
 
@@ -143,8 +174,9 @@ class Build:
         return Layers(self.folds, sizes, self.generator, silent=silent)
 
 
-CRITICS: dict[str, Callable[[Build], Separable | Joint | Hybrid]] = {
+CRITICS: dict[str, Callable[[Build], Separable | Joint | Hybrid | Quadratic]] = {
     "separable": Separable,
     "joint": Joint,
     "hybrid": Hybrid,
+    "quadratic": Quadratic,
 }

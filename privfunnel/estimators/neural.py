@@ -10,27 +10,31 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.special import ndtri
 
 from privfunnel.entropy import FloatArray
-from privfunnel.estimate import Estimate, Progress
+from privfunnel.estimate import Bound, Estimate, Progress
 from privfunnel.estimators.bounds import (
     MIN_ROWS,
     Critic,
     Parts,
     held_out,
     read_fold,
+    read_smile,
     too_few,
 )
 from privfunnel.estimators.critics import CRITICS, Build
 from privfunnel.estimators.elliptical import (
+    GAUSSIAN,
     Elliptical,
     Side,
     canonical,
     fit_elliptical,
+    outwards,
     ranks,
 )
 from privfunnel.estimators.folds import Rows, splits
@@ -49,6 +53,15 @@ from privfunnel.variables import Variable
 
 # Canonical variates handed to the networks beside the columns.
 MAX_AXES = 6
+# From so many columns on networks cannot find by themselves what higher orders of the closed form
+# see, and start from it; with fewer they do better from the plain one.
+WIDE = 10
+# What the networks start from: options of the closed form, None for no closed form at all.
+STARTS: dict[str, dict[str, Any] | None] = {
+    "elliptical": {},
+    "gaussian": {"degrees": (GAUSSIAN,), "max_order": 0},
+    "nothing": None,
+}
 Watch = Callable[[str, Record], None]
 
 
@@ -61,6 +74,8 @@ def neural_mi(
     progress: Progress | None = None,
     critics: tuple[str, ...] = ("separable:infonce", "hybrid:nwj"),
     start: str = "elliptical",
+    reading: str = "bound",
+    clip: float = 5.0,
     folds: int = 4,
     steps: int | None = None,
     batch: int = 256,
@@ -75,17 +90,24 @@ def neural_mi(
 
     Parameters
     ----------
-    critics : "critic:objective" of each network, names in CRITICS and OBJECTIVES. The start, each
-        network, their mean, or nothing is read, whichever did best on validation people.
-    start : "elliptical" lets the networks improve on the closed form, "nothing" on independence.
+    critics : "critic:objective" of each network, names in CRITICS and OBJECTIVES; one named twice
+        is trained twice. The start, each network, their mean, or nothing is read, whichever did
+        best on validation people.
+    start : "elliptical" lets the networks improve on the closed form, "gaussian" on the Gaussian
+        copula, "nothing" on independence.
+    reading : "bound" reads a lower bound; "smile" reads the mean of the networks as Song & Ermon
+        (2020) do, which aims at the value and bounds nothing.
+    clip : where SMILE clips scores of product pairs [nat].
     folds : everyone is read once, by networks trained on the other folds.
     steps, batch, learning_rate, width, embedding : of the training; steps follow n by default.
     max_rows : a random part of longer samples is used.
     watch : called with a critic's name and each training Record.
     """
     kinds = [_parse(text) for text in critics]
-    if start not in ("elliptical", "nothing"):
-        raise ValueError(f"start must be 'elliptical' or 'nothing', not {start!r}")
+    if start not in STARTS:
+        raise ValueError(f"start must be one of {', '.join(STARTS)}, not {start!r}")
+    if reading not in ("bound", "smile"):
+        raise ValueError(f"reading must be 'bound' or 'smile', not {reading!r}")
     if len(x) < MIN_ROWS:
         return too_few(x, name)
     rows = np.arange(len(x))
@@ -98,7 +120,7 @@ def neural_mi(
     )
     parts = list(splits(n, folds, rng))
     with one_thread():
-        sample, closed, axes = _prepare(*sides, parts, closed_form=start == "elliptical")
+        sample, closed, axes = _prepare(*sides, parts, start=STARTS[start])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         build = Build(
             folds,
@@ -110,20 +132,28 @@ def neural_mi(
             generator=generator,
         )
         trained: dict[str, Network] = {}
-        for k, (critic, objective) in enumerate(kinds):
-            network = CRITICS[critic](build)
+        for k, (kind, objective) in enumerate(kinds):
+            network = CRITICS[kind](build)
             for record in train(network, sample, objective, parts, schedule=schedule, rng=rng):
                 if watch:
                     watch(critics[k], record)
                 if progress:
                     share = (k + record.step / record.steps) / len(kinds)
                     progress(share, f"{critics[k]}, step {record.step} of {record.steps}")
-            trained[critics[k]] = network
-        readings = [
-            read_fold(_candidates(trained, sample, fold, closed[fold]), part)
-            for fold, part in enumerate(parts)
-        ]
-    result = held_out(readings, method=name, confidence=confidence)
+            again = critics[:k].count(critics[k])
+            trained[critics[k] + f" #{again + 1}" * bool(again)] = network
+        readings = []
+        for fold, part in enumerate(parts):
+            found = _candidates(trained, sample, fold, closed[fold])
+            if reading == "bound":
+                plain = closed[fold][0].name
+                readings.append(read_fold(found, part, closed=plain if plain in found else None))
+            else:
+                # The last candidate is the network, or the mean of all of them.
+                last, critic = list(found.items())[-1]
+                readings.append(read_smile(critic, part, name=last, clip=clip))
+    bound: Bound = "lower" if reading == "bound" else "point"
+    result = held_out(readings, method=name, confidence=confidence, bound=bound)
     if n < len(x):
         details = {**result.details, "note": f"{n} of {len(x)} rows used"}
         result = dataclasses.replace(result, details=details)
@@ -141,27 +171,32 @@ def _parse(text: str) -> tuple[str, str]:
 
 
 def _prepare(
-    x: FloatArray, y: FloatArray, parts: list[Parts], *, closed_form: bool
-) -> tuple[Sample, list[Elliptical], int]:
-    # Features of both sides for each fold, fitted on its training part, and its closed form.
+    x: FloatArray, y: FloatArray, parts: list[Parts], *, start: dict[str, Any] | None
+) -> tuple[Sample, list[list[Elliptical]], int]:
+    # Features of both sides for each fold, fitted on its training part, and its closed forms.
     features: tuple[list[FloatArray], list[FloatArray]] = ([], [])
-    closed = []
+    closed, begin = [], []
+    axes = min(MAX_AXES, x.shape[1], y.shape[1])
     for part in parts:
-        shares = ranks(x[part[0]], x), ranks(y[part[0]], y)
-        scores = [ndtri(share) for share in shares]
-        *directions, correlations = canonical(*(s[part[0]] for s in scores))
-        axes = min(MAX_AXES, len(correlations))
+        train_rows = part[0]
+        shares = ranks(x[train_rows], x), ranks(y[train_rows], y)
+        forms = [_nothing(len(x))] if start is None else fit_elliptical(*shares, part, **start)
+        form = forms[-1] if max(x.shape[1], y.shape[1]) >= WIDE else forms[0]
+        scores = [ndtri(outwards(share, train_rows, form.order)) for share in shares]
+        *directions, _ = canonical(*(s[train_rows] for s in scores))
         for k in (0, 1):
-            features[k].append(_features(scores[k], directions[k][:, :axes]))
-        closed.append(fit_elliptical(*shares, part) if closed_form else _nothing(len(x)))
-    return Sample.of(*features, closed), closed, axes
+            plain = scores[k][:, : shares[k].shape[1]]
+            features[k].append(_features(plain, scores[k] @ directions[k][:, :axes]))
+        closed.append(forms)
+        begin.append(form)
+    return Sample.of(*features, begin), closed, axes
 
 
-def _features(scores: FloatArray, directions: FloatArray) -> FloatArray:
+def _features(scores: FloatArray, variates: FloatArray) -> FloatArray:
     # Normal scores, how far out the row lies, and its first canonical variates.
     d = scores.shape[1]
     radius = ((scores**2).sum(axis=1, keepdims=True) - d) / np.sqrt(2 * d)
-    return np.hstack([scores, radius, scores @ directions])
+    return np.hstack([scores, radius, variates])
 
 
 def _nothing(n: int) -> Elliptical:
@@ -171,12 +206,12 @@ def _nothing(n: int) -> Elliptical:
 
 
 def _candidates(
-    trained: dict[str, Network], sample: Sample, fold: int, closed: Elliptical
+    trained: dict[str, Network], sample: Sample, fold: int, closed: list[Elliptical]
 ) -> dict[str, Critic]:
-    # What can be read in one fold: the closed form, each network on top of it, their mean.
+    # What can be read in one fold: the closed forms, each network on top of one, their mean.
     single = sample.only(fold)
     networks = {name: _scorer(only(network, fold), single) for name, network in trained.items()}
-    found: dict[str, Critic] = {closed.name: closed.pairs} if closed.power else {}
+    found: dict[str, Critic] = {form.name: form.pairs for form in closed if form.power}
     found.update(networks)
     if len(networks) > 1:
         found["mean of all"] = lambda i, j: np.asarray(

@@ -13,14 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from privfunnel.entropy import FloatArray
-from privfunnel.estimators.critics import Hybrid, Joint, Separable
+from privfunnel.estimators.critics import Hybrid, Joint, Quadratic, Separable
 from privfunnel.estimators.elliptical import Elliptical, Side
 from privfunnel.estimators.folds import Rows
 from privfunnel.estimators.objectives import Batch, make_objective
 
-Network = Separable | Joint | Hybrid
+Network = Separable | Joint | Hybrid | Quadratic
 # Scores are bent smoothly to stay within this: one wild pair must not decide e^T.
 BEND = 8.0
+# What half of the training must have gained [nat] for the other half to be worth its time.
+GAIN = 0.003
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to learn."""
+    """How long and how fast to learn.
+
+    `give_up` is the share of the steps after which training ends if networks read no more on
+    validation people than they did before the first step; 1 never ends it early.
+    """
 
     steps: int = 900
     batch: int = 256
@@ -50,6 +56,7 @@ class Schedule:
     weight_decay: float = 1e-2
     shifts: int = 8
     check_every: int = 50
+    give_up: float = 0.5
 
 
 def only(network: Network, fold: int) -> Network:
@@ -186,7 +193,8 @@ def train(
     pace = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, schedule.learning_rate, total_steps=schedule.steps, pct_start=0.2
     )
-    best = torch.zeros(len(parts))
+    start = _validation(network, sample, aside)
+    best = start.clamp(min=0)
     kept = [w.detach().clone() for w in weights]
     batch = min(schedule.batch, rows.shape[1])
     for step in range(1, schedule.steps + 1):
@@ -203,6 +211,9 @@ def train(
             best = torch.maximum(best, reading)
             loss = float(losses.detach().mean())
             yield Record(step, schedule.steps, loss, float(reading.mean()))
+            gain = float((best - start.clamp(min=0)).mean())
+            if schedule.give_up * schedule.steps <= step < schedule.steps and gain < GAIN:
+                break
     with torch.no_grad():
         for weight, best_weight in zip(weights, kept, strict=True):
             weight.copy_(best_weight)
@@ -221,7 +232,7 @@ def _batch_scores(
     # Scores of rows i (F, m) with themselves and with others of the batch.
     u, v = network.encode(sample.x[sample.folds, i], sample.y[sample.folds, i])
     m = i.shape[1]
-    if isinstance(network, Separable):
+    if isinstance(network, Separable | Quadratic):
         square = bent(sample.start_matrix(i) + network.matrix(u, v))
         return Batch(square.diagonal(dim1=1, dim2=2), square=square)
     steps = (0, *(1 + rng.choice(m - 1, min(shifts, m - 1), replace=False)).tolist())
