@@ -14,7 +14,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import types
 from numba.core.compiler import Compiler
+from numba.extending import intrinsic, overload
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FLAGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
@@ -53,3 +56,22 @@ def parallel(function: F) -> F:
 
 
 prange: Any = numba.prange
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _bit_length(_context: Any, _number: Any) -> Any:
+    def generate(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        zeros = builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
+        return builder.sub(ir.Constant(ir.IntType(64), 64), zeros)
+
+    return types.int64(types.int64), generate
+
+
+def bit_length(number: int) -> int:
+    """Bits of a number >= 0, as `int.bit_length`; one instruction in compiled code."""
+    return int(number).bit_length()
+
+
+@overload(bit_length, strict=False)  # type: ignore[untyped-decorator]
+def _compiled_bit_length(number: Any) -> Any:
+    return lambda number: _bit_length(number)

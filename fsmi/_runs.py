@@ -18,7 +18,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from fsmi._jit import kernel
+from fsmi._jit import bit_length, kernel
 from fsmi._octree import DEPTH, Blocks, Codes, child_of
 from fsmi.raycast import TIE, cells_left, start_axis
 
@@ -133,8 +133,7 @@ def trace_runs(
         log_reach, gained, lost = 0.0, 0.0, -1.0
         final = False
         while not final:
-            while moved >> (level + 1) != 0:
-                level += 1
+            level = max(level, bit_length(moved) - 1)
             entry = blocks[path[level], child_of(x, y, z, level)]
             while entry >= 0:
                 level -= 1

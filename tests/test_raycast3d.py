@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fsmi._jit import bit_length, kernel
 from fsmi._lattice import HALF
 from fsmi.raycast import trace_3d
 from fsmi.raycast3d import Runs, cast_runs, simulate_ranges_3d
@@ -159,3 +160,14 @@ def test_simulated_ranges_are_those_of_the_first_solid_voxel(sensor) -> None:  #
 def test_bad_rays_are_named(origin, ray, max_range, message) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
         cast_runs(SCENES[8], origin, ray, max_range)
+
+
+@kernel
+def _compiled_bits(number: int) -> int:
+    return bit_length(number)
+
+
+def test_bit_lengths_in_compiled_code() -> None:
+    compiled = _compiled_bits
+    for number in (0, 1, 2, 3, 255, 256, 65535, 1 << 40):
+        assert compiled(number) == bit_length(number) == number.bit_length()
