@@ -125,6 +125,17 @@ def test_intervals_cover() -> None:
     assert hits >= 104
 
 
+@pytest.mark.parametrize("n", [100, 1000])
+def test_intervals_cover_strong_relations(n: int) -> None:
+    # Wide neighbourhoods read 0.1 too little at n = 100, and 0.02 too much at n = 1000.
+    hits = 0
+    for seed in range(60):
+        found = estimate_mi(*normal_pair(n, 0.99, seed), method="ksg", base=math.e, rng=seed)
+        hits += found.lower <= normal_nats(0.99) <= found.upper
+    # Of 60 at 95 %, fewer than 50 have a chance below 0.0005.
+    assert hits >= 50
+
+
 @pytest.mark.parametrize("method", ["ksg", "ross", "mixed_ksg"])
 def test_false_alarms_are_rare(method: str) -> None:
     alarms = [0, 0]

@@ -179,6 +179,34 @@ def test_randomised_response(k: int, epsilon: float) -> None:
     assert min_entropy_leakage(joint, E) == pytest.approx(math.log(k * right), abs=1e-12)
 
 
+def gaussian_table(rho: float, cells: int = 161, reach: float = 6.0) -> np.ndarray:
+    """Two standard normals of correlation rho on a fine grid."""
+    at = np.linspace(-reach, reach, cells)
+    first = np.exp(-(at**2) / 2)
+    table = first[:, None] * np.exp(-((at - rho * at[:, None]) ** 2) / (2 * (1 - rho**2)))
+    return table / table.sum()
+
+
+@pytest.mark.parametrize("snr", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("order", [0.5, 1, 2, 4])
+def test_additive_gaussian_noise(snr: float, order: float) -> None:
+    # Sibson's information of Gaussian input: 0.5 ln(1 + a SNR).
+    joint = gaussian_table(math.sqrt(snr / (1 + snr)))
+    exact = 0.5 * math.log(1 + order * snr)
+    assert sibson_mutual_information(joint, order, E) == pytest.approx(exact, abs=1e-3)
+
+
+def test_additive_gaussian_noise_leaks_without_bound_at_worst() -> None:
+    # The maximal leakage grows with the reach of x: infinite on the whole line.
+    leaks = [max_leakage(gaussian_table(0.7, 121, reach), E) for reach in (2, 4, 8, 16)]
+    assert all(b > a + 0.3 for a, b in pairwise(leaks))
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.4, -0.8])
+def test_the_maximal_correlation_of_gaussians_is_their_own(rho: float) -> None:
+    assert maximal_correlation(gaussian_table(rho)) == pytest.approx(abs(rho), abs=1e-6)
+
+
 def test_the_maximal_leakage_does_not_see_the_prior() -> None:
     for prior in (0.5, 0.1, 1e-9):
         joint = symmetric_channel(0.1, prior)
