@@ -32,6 +32,8 @@ SENSORS = {
 NOISES = {"off": 0.0, "on": 0.03}
 FAMILIES = ("office", "maze", "cave", "warehouse", "forest")
 STRATEGIES = (
+    "random",
+    "clairvoyant",
     "nearest", "explore_lite", "count_rate", "information_rate", "receding_horizon", "tour"
 )  # fmt: skip
 SHARES = (0.5, 0.9, 0.95, 0.99)
@@ -91,7 +93,9 @@ def place(world: Any, number: int) -> tuple[float, float, float]:
 
 def once(task: Task) -> dict[str, Any]:
     """Explore once; a row of the CSV."""
+    from benchmarks.baselines import RANDOM, Clairvoyant
     from fsmi import Explorer, OccupancyGrid, RangeSensor
+    from fsmi.planning.strategies import STRATEGIES
     from fsmi.sim.coverage import Coverage
     from fsmi.sim.episode import explore
     from fsmi.sim.floorplans import make_world
@@ -106,7 +110,12 @@ def once(task: Task) -> dict[str, Any]:
     x0, y0, x1, y1 = world.bounds
     grid = OccupancyGrid.unknown(x1 - x0, y1 - y0, RESOLUTION, (x0, y0, 0.0))
     coverage = Coverage(world, sensor, RESOLUTION, robot_radius=RADIUS, start=start)
-    explorer = Explorer(sensor, robot_radius=RADIUS, strategy=task.strategy)
+    explorer: Any
+    if task.strategy == "clairvoyant":
+        explorer = Clairvoyant(coverage, sensor, RADIUS)
+    else:
+        STRATEGIES["random"] = RANDOM
+        explorer = Explorer(sensor, robot_radius=RADIUS, strategy=task.strategy)
     result = explore(robot, grid, explorer, coverage=coverage, max_steps=1500)
     seen = np.array([s["coverage"] for s in result.steps])
     driven = np.array([s["travelled"] for s in result.steps])
