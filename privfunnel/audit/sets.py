@@ -121,15 +121,15 @@ class _Search:
 
     def read(self, names: tuple[str, ...]) -> SetFinding:
         """The corrected reading of one set, corrected for the choice too."""
-        table = self._counter.counts(self._cut(names))
+        cut = self._cut(names)
+        table = self._counter.counts(cut)
         level = 1.0 - (1.0 - self._confidence) / self.looked_at
         leakage = table_mi(table, confidence=level, rng=self._rng).to_base(2)
-        parts = [
-            table_mi(self._counter.counts((self.grouping(n, len(names)),)), rng=self._rng)
-            .to_base(2)
-            .value
-            for n in names
-        ]
+        # The parts are margins of the same table: cut alike, and not counted again.
+        joint = table.dense().reshape(*(g.size for g in cut), -1)
+        axes = range(len(cut))
+        margins = [joint.sum(axis=tuple(k for k in axes if k != i)) for i in axes]
+        parts = [float(table_mi(m, rng=self._rng).to_base(2).details["raw"]) for m in margins]
         smaller = [v for s, v in self._found.items() if set(s) < set(names)]
         gain = leakage.value - max([*smaller, *(self._single[n] for n in names)])
         self._found[names] = leakage.value
