@@ -14,23 +14,23 @@ LIDAR = SpinningLidar(
     32, 120, elevation=(-1.2, 1.2), max_range=5.0, sigma=0.01, delta_occ=20.0, delta_emp=0.3
 )
 RADIUS = 0.2
-# A hall of 6 x 4 x 2.4 m: a column, a leaning slab, a ball, and a wall with a window.
+# A hall of 5.9 x 3.9 x 2.3 m: a column, a leaning slab, a ball, and a wall with a window.
 WORLD = f"""
 <mujoco>
   <option timestep="0.01"/>
   <worldbody>
-    <geom type="box" size="3.15 2.15 .075" pos="3 2 -.075"/>
-    <geom type="box" size="3.15 2.15 .075" pos="3 2 2.475"/>
-    <geom type="box" size=".075 2.15 1.2" pos="-.075 2 1.2"/>
-    <geom type="box" size=".075 2.15 1.2" pos="6.075 2 1.2"/>
-    <geom type="box" size="3 .075 1.2" pos="3 -.075 1.2"/>
-    <geom type="box" size="3 .075 1.2" pos="3 4.075 1.2"/>
+    <geom type="box" size="3.15 2.15 .075" pos="3 2 -.025"/>
+    <geom type="box" size="3.15 2.15 .075" pos="3 2 2.425"/>
+    <geom type="box" size=".075 2.15 1.2" pos="-.025 2 1.2"/>
+    <geom type="box" size=".075 2.15 1.2" pos="6.025 2 1.2"/>
+    <geom type="box" size="3 .075 1.2" pos="3 -.025 1.2"/>
+    <geom type="box" size="3 .075 1.2" pos="3 4.025 1.2"/>
     <geom type="cylinder" size=".25 1.2" pos="1.9 2.6 1.2"/>
     <geom type="box" size=".5 .05 .6" pos="1.7 .9 .5" euler="25 0 20"/>
     <geom type="sphere" size=".35" pos="5.1 .9 .5"/>
-    <geom type="box" size=".1 2 .35" pos="3.6 2 .35"/>
-    <geom type="box" size=".1 2 .3" pos="3.6 2 2.1"/>
-    <geom type="box" size=".1 1.2 .6" pos="3.6 1.2 1.25"/>
+    <geom type="box" size=".15 2 .35" pos="3.6 2 .35"/>
+    <geom type="box" size=".15 2 .3" pos="3.6 2 2.1"/>
+    <geom type="box" size=".15 1.25 .6" pos="3.6 1.2 1.25"/>
     <body name="robot" pos=".7 1.6 1"><freejoint/>
       <geom type="sphere" size="{RADIUS}" mass="1"/></body>
   </worldbody>
