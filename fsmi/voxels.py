@@ -31,6 +31,7 @@ from fsmi._lattice import (
 from fsmi.grid import OccupancyGrid, binary_entropy
 
 CACHED = 16  # tables kept by a map
+MOST_DENSE = 1 << 30  # voxels of a dense copy: 4 GB of codes; two far points can span 65536**3
 Array = npt.NDArray[np.float64]
 
 
@@ -228,12 +229,22 @@ class VoxelMap:
 
     def dense_codes(self) -> npt.NDArray[np.int32]:
         """The row of `values` of every voxel of the box, (D, H, W) = (z, y, x); 0 is unknown."""
+        if math.prod(self.shape) > MOST_DENSE:
+            raise ValueError(
+                f"the box has {' x '.join(map(str, self.shape))} voxels; a dense array may have"
+                f" {MOST_DENSE}: crop the map's box, or ask for points or leaves"
+            )
         codes = np.zeros(self.shape, dtype=np.int32)
         octree.fill_dense(*self._list(), np.array(self.low, dtype=np.int64), codes)
         return codes
 
     def slice_at(self, z: float) -> OccupancyGrid:
         """The layer of voxels at height `z` [m] as a 2-D grid."""
+        if self.shape[1] * self.shape[2] > MOST_DENSE // 32:
+            raise ValueError(
+                f"a layer has {self.shape[1]} x {self.shape[2]} voxels; at most"
+                f" {MOST_DENSE // 32}: crop the map's box"
+            )
         x0, y0 = self.bounds[:2]
         xs = x0 + (np.arange(self.shape[2]) + 0.5) * self.resolution
         ys = y0 + (np.arange(self.shape[1]) + 0.5) * self.resolution

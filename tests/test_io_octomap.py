@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -147,6 +148,71 @@ def test_messages_go_both_ways(binary: bool) -> None:
     fields["id"] = "SemanticOcTree"
     with pytest.raises(OctomapError, match="SemanticOcTree"):
         from_octomap_msg(SimpleNamespace(**fields))
+
+
+def test_messages_may_be_dicts_and_hold_bytes() -> None:
+    voxels = VoxelMap.from_dense(random_dense(np.random.default_rng(5), (4, 8, 6), 2), 0.1)
+    fields = to_octomap_msg(voxels)
+    wanted = leaf_set(from_octomap_msg(fields))
+    for data in (fields["data"].tobytes(), fields["data"].tolist(), fields["data"].view(np.uint8)):
+        assert leaf_set(from_octomap_msg({**fields, "data": data})) == wanted
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("data", [], "empty"),
+        ("data", [300], r"shape \(1,\) and dtype int64"),
+        ("data", [1.5, 2.5], "float64"),
+        ("data", np.zeros((2, 5), np.int8), r"\(2, 5\)"),
+        ("data", None, "object"),
+        ("data", b"abcd", "a node has 5 bytes; the body has 4"),
+        ("resolution", math.nan, "res is 'nan'"),
+        ("resolution", "wide", "res is 'wide'"),
+        ("id", "Elephant", "'Elephant'"),
+    ],
+)
+def test_bad_messages_are_refused(field: str, value: object, message: str) -> None:
+    fields = to_octomap_msg(VoxelMap.from_dense(np.full((2, 2, 2), 0.9), 0.1))
+    with pytest.raises(OctomapError, match=message):
+        from_octomap_msg({**fields, field: value})
+    del fields[field]
+    with pytest.raises(TypeError, match=f"without '{field}'"):
+        from_octomap_msg(SimpleNamespace(**fields))
+
+
+@pytest.mark.parametrize("suffix", ["ot", "bt"])
+def test_headers_cannot_make_the_reader_allocate(files, suffix: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "lie"
+    path.write_bytes(re.sub(rb"size \d+", b"size 99999999999", files[suffix]))
+    tracemalloc.start()
+    try:
+        with pytest.raises(OctomapError, match="claims 99999999999"):
+            load_octomap(path)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1_000_000
+
+
+@given(st.dictionaries(st.sampled_from(["id", "size", "res", "data"]), st.text(max_size=12)))
+@settings(deadline=None, max_examples=100)
+def test_fuzzed_headers_are_refused_or_sound(files, tmp_path_factory, fields) -> None:  # type: ignore[no-untyped-def]
+    magic, *lines = files["ot"].split(b"\ndata\n", 1)[0].split(b"\n")
+    known = {line.split()[0].decode(): line.split()[1] for line in lines if b"#" not in line}
+    known |= {name: text.encode() for name, text in fields.items()}
+    header = b"".join(name.encode() + b" " + value + b"\n" for name, value in known.items())
+    path = tmp_path_factory.getbasetemp() / "header"
+    path.write_bytes(magic + b"\n" + header + b"data\n" + body_of(files["ot"]))
+    try:
+        voxels = load_octomap(path)
+    except OctomapError as refused:
+        message = str(refused)
+    else:
+        message = "header sound"
+        assert voxels.n_leaves > 0
+        assert math.isfinite(voxels.resolution)
+    assert "header" in message
 
 
 @pytest.fixture(scope="module")

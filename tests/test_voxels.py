@@ -139,6 +139,8 @@ def test_memory_is_linear_in_leaves() -> None:
         (lambda: UNIT.occupancy_at([0.1, 0.1, 0.1], prior=2.0), "prior is 2"),
         (lambda: UNIT.prune(-1.0), "step is -1"),
         (lambda: UNIT.known_box(), "no known voxel"),
+        (lambda: WIDE.to_dense(), "65536 x 65536 x 65536 voxels"),
+        (lambda: WIDE.slice_at(0.0), "65536 x 65536 voxels; at most"),
         (lambda: FULL.cropped((0, 0, 0), (1, 1, 1)), "leaves out known"),
     ],
 )
@@ -147,5 +149,6 @@ def test_bad_input_is_named(make, message: str) -> None:  # type: ignore[no-unty
         make()
 
 
+WIDE = VoxelMap.unknown((-32768, -32768, -32768, 32768, 32768, 32768), 1.0)
 UNIT = VoxelMap.unknown((0, 0, 0, 1, 1, 1), 0.1)
 FULL = VoxelMap.from_dense(np.full((2, 2, 2), 0.9), 0.1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -80,16 +81,58 @@ def save_octomap(voxels: VoxelMap, path: str | os.PathLike[str]) -> None:
 
 
 def from_octomap_msg(message: Any) -> VoxelMap:
-    """The map in an octomap_msgs/Octomap message: anything with its fields.
+    """The map in an octomap_msgs/Octomap message: anything with its fields, or a dict of them.
 
-    Fields: `binary`, `id`, `resolution` [m], `data` (int8, the body without a header).
+    Fields: `binary`, `id`, `resolution` [m], `data` (int8 or bytes, the body without a header).
+
+    Raises
+    ------
+    OctomapError
+        (a ValueError) If a field does not hold what it should.
+    TypeError
+        If a field is missing.
     """
-    kind = str(message.id)
-    if kind not in NODE_BYTES:
+    fields = message if isinstance(message, Mapping) else _Attributes(message)
+    try:
+        binary, kind = bool(fields["binary"]), str(fields["id"])
+        resolution, data = fields["resolution"], fields["data"]
+    except KeyError as missing:
+        raise TypeError(
+            f"message is a {type(message).__name__} without {missing.args[0]!r}; need binary, id,"
+            " resolution and data as in octomap_msgs/Octomap"
+        ) from None
+    if kind not in NODE_BYTES or (binary and kind != "OcTree"):
         raise OctomapError(f"id is {kind!r}; one of {', '.join(NODE_BYTES)}")
-    body = np.ascontiguousarray(np.asarray(message.data, dtype=np.int8)).view(np.uint8)
-    resolution = _resolution(str(float(message.resolution)))
-    return _tree(bool(message.binary), kind, resolution, body, None)
+    return _tree(binary, kind, _resolution(str(resolution)), _message_body(data), None)
+
+
+@final
+class _Attributes:
+    """The fields of a message by name."""
+
+    def __init__(self, message: Any) -> None:
+        self._message = message
+
+    def __getitem__(self, name: str) -> Any:
+        if not hasattr(self._message, name):
+            raise KeyError(name)
+        return getattr(self._message, name)
+
+
+def _message_body(data: Any) -> npt.NDArray[np.uint8]:
+    if isinstance(data, bytes | bytearray | memoryview):
+        return np.frombuffer(data, dtype=np.uint8)
+    array = np.asarray(data)
+    whole = array.size == 0 or np.issubdtype(array.dtype, np.integer)
+    if (
+        array.ndim != 1
+        or not whole
+        or (array.size and not -128 <= array.min() <= array.max() < 256)
+    ):
+        raise OctomapError(
+            f"data has shape {array.shape} and dtype {array.dtype}; need bytes, or (n,) of int8"
+        )
+    return array.astype(np.uint8)
 
 
 def to_octomap_msg(voxels: VoxelMap, *, binary: bool = False) -> dict[str, Any]:
@@ -188,9 +231,8 @@ def _read_full(
 ) -> tuple[octree.Blocks, npt.NDArray[np.float32], int]:
     nodes = body.size // step
     if body.size % step or (size is not None and size != nodes):
-        raise OctomapError(
-            f"the header claims {size} nodes of {step} bytes; the body has {body.size} bytes"
-        )
+        claim = "a node has" if size is None else f"the header claims {size} nodes of"
+        raise OctomapError(f"{claim} {step} bytes; the body has {body.size} bytes")
     records = body.reshape(nodes, step)
     masks = np.ascontiguousarray(records[:, step - 1])
     log_odds = np.ascontiguousarray(records[:, :4]).view("<f4").ravel().astype(np.float32)
