@@ -122,6 +122,13 @@ def test_comparison_with_the_original() -> None:
         audit({k: v[:10] for k, v in release.items()}, sensitive="secret", original=original)
 
 
+def test_rows_that_no_longer_match_are_not_compared() -> None:
+    original = people(60)
+    gaps = dict(original, number=np.where(np.arange(60) == 3, np.nan, original["number"]))
+    with pytest.raises(ValueError, match="no longer match row by row"):
+        audit(gaps, sensitive="secret", original=original, missing="drop", rng=0)
+
+
 def test_continuous_secret_is_grouped() -> None:
     rng = np.random.default_rng(2)
     x = rng.normal(size=800)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from privfunnel.audit import sources
+from privfunnel.audit import database, sources
 from privfunnel.audit.audit import audit
 from privfunnel.audit.counted import Rows
 from privfunnel.audit.grouping import Grouping, fit_grouping
@@ -132,6 +134,12 @@ def test_an_audit_of_a_big_table(people: pa.Table, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("stays_put")
+def test_a_sample_is_not_compared_row_by_row(people: pa.Table) -> None:
+    with pytest.raises(ValueError, match="cannot be compared row by row"):
+        audit(duckdb.from_arrow(people), sensitive="s", original=people)
+
+
+@pytest.mark.usefixtures("stays_put")
 def test_gaps_of_a_big_table(people: pa.Table) -> None:
     text = people["text"].to_pylist()
     number = people["number"].to_pylist()
@@ -151,6 +159,28 @@ def test_gaps_of_a_big_table(people: pa.Table) -> None:
     broken = duckdb.from_arrow(people.set_column(3, "number", pa.array(number)))
     with pytest.raises(ValueError, match=r"number \(1\)"):
         open_source(broken)
+
+
+def test_a_big_csv_is_parsed_once(
+    people: pa.Table, stays_put: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BIG_TEXT", 1000)
+    folders = tmp_path / "temporary"
+    folders.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folders))
+    path = tmp_path / "people.csv"
+    people.to_pandas().to_csv(path, index=False)
+    source = open_source(path)
+    assert source.n == N
+    assert [p.name for p in folders.glob("*/*.duckdb")] == ["rows.duckdb"]
+    secret, _ = secret_grouping(source.table["s"])
+    engine = source.counter(secret)
+    assert engine is not None
+    yes = sum(value == "yes" for value in people["s"].to_pylist())
+    assert engine.counts(()).dense().tolist() == [[N - yes, yes]]
+    del source, engine
+    gc.collect()
+    assert list(folders.iterdir()) == []
 
 
 # Small tables of every kind

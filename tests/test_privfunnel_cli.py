@@ -32,7 +32,9 @@ def test_audit_writes_every_format(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page, numbers, text = (tmp_path / f"a.{end}" for end in ("html", "json", "md"))
+    ranking, verdict = tmp_path / "a.csv", tmp_path / "a.xml"
     formats = ["--html", str(page), "--json", str(numbers), "--markdown", str(text)]
+    formats += ["--csv", str(ranking), "--junit", str(verdict)]
     code = main(["audit", str(table), "--sensitive", "secret", *formats])
     out = capsys.readouterr()
     assert code == 0
@@ -41,6 +43,29 @@ def test_audit_writes_every_format(
     assert json.loads(numbers.read_text())["verdict"] == "measured"
     assert page.read_text().startswith("<!doctype html>")
     assert text.read_text().startswith("# ")
+    assert ranking.read_text().startswith("rank,kind,name,bits")
+    assert "<testsuite" in verdict.read_text()
+
+
+def test_audit_of_a_query_with_everything_asked(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gains, numbers = tmp_path / "gains.csv", tmp_path / "n.json"
+    gains.write_text("guess,0,1\nzero,1,0\none,0,5\n")
+    line = ["audit", str(table), "--sensitive", "secret", "--query"]
+    line += ["SELECT *, other % 2 AS parity FROM data", "--kind", "other=continuous"]
+    line += ["--gains", str(gains), "--mechanism", "krr:2", "--subgroup", "parity", "--suggest"]
+    line += ["--budget-percent", "10", "--largest-set", "2", "--suppress", "20"]
+    assert main([*line, "--json", str(numbers)]) == 1
+    found = json.loads(numbers.read_text())
+    assert found["budget"] == pytest.approx(0.1, abs=0.001)
+    assert found["provenance"]["options"]["kinds"]["other"] == "continuous"
+    assert found["gains"]["seeing"] > found["gains"]["blind"]
+    assert {g["name"] for g in found["subgroups"]} == {"0", "1"}
+    assert found["upper"]["bits"] <= 1.0
+    assert found["suggestions"]
+    assert {len(s["names"]) for s in found["sets"]} == {2}
+    assert "suggestion: Leave out" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("budget", "code"), [("0.05", 1), ("0.9", 0), ("0.5", 3)])
@@ -171,6 +196,10 @@ def test_missing_values_on_request(tmp_path: Path) -> None:
             "budget is -1",
         ),
         (["estimate", "{table}", "--x", "shown", "--y", "nope"], "no column 'nope'"),
+        (["audit", "{table}", "--sensitive", "secrte"], "did you mean 'secret'?"),
+        (["audit", "{table}", "--sensitive", "secret", "--query", "SELEC"], "the query failed"),
+        (["audit", "{table}", "--sensitive", "secret", "--gains", "no.csv"], "no.csv: no such"),
+        (["audit", "{table}", "--sensitive", "secret", "--mechanism", "dp"], "mechanism must be"),
     ],
 )
 def test_bad_options(
@@ -183,7 +212,15 @@ def test_bad_options(
 
 
 @pytest.mark.parametrize(
-    "line", [[], ["audit"], ["audit", "x.csv"], ["audit", "x", "--budget", "a"]]
+    "line",
+    [
+        [],
+        ["audit"],
+        ["audit", "x.csv"],
+        ["audit", "x", "--budget", "a"],
+        ["audit", "x", "--sensitive", "s", "--kind", "x"],
+        ["audit", "x", "--sensitive", "s", "--budget", "1", "--budget-percent", "1"],
+    ],
 )
 def test_usage_errors_are_one_line(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-from scipy.stats import false_discovery_control
-
-from privfunnel.audit.attacks import Crowd, attack_table
-from privfunnel.audit.compare import compare
-from privfunnel.audit.counted import Counter, Rows
-from privfunnel.audit.details import Group, LevelPart
-from privfunnel.audit.findings import SUPPRESS, Finding, Findings, Secret, SetFinding
-from privfunnel.audit.gains import GainTable, gain_matrix, gains_of
-from privfunnel.audit.grouping import Grouping, fit_grouping
-from privfunnel.audit.measure import (
-    column_finding,
-    describe_secret,
-    most_groups,
-    people_to_decide,
-    secret_grouping,
-)
-from privfunnel.audit.notes import notes_of, provenance_of
+from privfunnel.audit.findings import SUPPRESS
+from privfunnel.audit.gains import GainTable
 from privfunnel.audit.options import Options
-from privfunnel.audit.people import SHOWN_COLUMNS, level_parts, people_of, worst_groups
 from privfunnel.audit.report import AuditReport
-from privfunnel.audit.sets import best_sets
+from privfunnel.audit.run import Run
 from privfunnel.audit.sources import Source, open_source
-from privfunnel.audit.subgroups import subgroups_of
-from privfunnel.audit.suggest import suggest
-from privfunnel.audit.together import all_together, level_of_each, verdict_of
-from privfunnel.audit.upper import upper_bound
 from privfunnel.columns import ColumnKind, Table
 from privfunnel.estimate import Progress, Rng
-from privfunnel.tables import MISSING_LEVEL, Missing, read_table
-from privfunnel.variables import Codes
+from privfunnel.tables import Missing, read_table
 
 
 def audit(
@@ -117,230 +94,23 @@ def audit(
     source = open_source(data, query=query, missing=missing, kinds=kinds, wanted=wanted)
     first = None if original is None else read_table(original, missing=missing, empty="level")
     table, first = _aligned(source, first, sensitive)
-    return _Run(source, table, first, options, rng, tell).report(missing)
-
-
-class _Run:
-    """One audit: the table, its secret, and a generator for each part of the work."""
-
-    def __init__(
-        self,
-        source: Source,
-        table: Table,
-        original: Table | None,
-        options: Options,
-        seed: Rng,
-        tell: Progress,
-    ) -> None:
-        self.source, self.table, self.original, self.options = source, table, original, options
-        self.seed, self.tell = seed, tell
-        self.chosen = options.released(table)
-        column = table[options.sensitive]
-        if column.coded[1] == (MISSING_LEVEL,):
-            raise ValueError(f"sensitive column {column.name!r} holds nothing but missing values")
-        self.grouping, note = secret_grouping(column)
-        self.codes: Codes = self.grouping.codes(column)
-        self.rows = Rows(table, self.codes, self.grouping.size)
-        engine = source.counter(self.grouping)
-        self.counter: Counter = engine or self.rows
-        if engine is not None:
-            cut = [fit_grouping(c, most_groups(engine.n, engine.n_secret)) for c in self.chosen]
-            engine.prepare(cut, lambda share, words: tell(0.02 + 0.1 * share, words))
-        people = self.counter.counts(()).dense()[0]
-        self.secret: Secret = describe_secret(self.grouping, note, people)
-        self.prior = people / people.sum()
-        self.budget = options.budget_bits(self.secret)
-        self.matrix = (
-            None if options.gains is None else gain_matrix(options.gains, self.grouping.labels)
-        )
-        self.upper = (
-            None
-            if options.mechanism is None
-            else upper_bound(options.mechanism, self.chosen, original, self.secret)
-        )
-
-    def report(self, missing: Missing) -> AuditReport:
-        """All parts in turn."""
-        options, confidence = self.options, self.options.confidence
-        seeds = np.random.default_rng(self.seed).spawn(7)
-        columns = self._columns(seeds[0])
-        sets = self._sets(columns, seeds[4])
-        crowd = attack_table(
-            self.chosen,
-            self.codes,
-            self.secret,
-            confidence=level_of_each(confidence),
-            rng=seeds[1],
-            progress=lambda share, words: self.tell(0.3 + 0.4 * share, words),
-        )
-        together = all_together(
-            self.chosen,
-            self.codes,
-            self.secret,
-            crowd,
-            self._column_ends(columns, seeds[6]),
-            sets,
-            confidence=confidence,
-            rng=seeds[2],
-        )
-        verdict = verdict_of(together, columns, self.secret, self.budget, self.upper)
-        self.tell(0.7, "person by person")
-        found = Findings(
-            verdict=verdict,
-            secret=self.secret,
-            n=self.counter.n,
-            budget=self.budget,
-            confidence=confidence,
-            together=together,
-            columns=columns,
-            attackers=crowd.attackers,
-            notes=notes_of(self.table, self.source, self.chosen, columns, self.secret),
-            provenance=provenance_of(self.source, options, self.chosen, self.seed, missing),
-            n_to_decide=people_to_decide(together.leakage, self.budget)
-            if self.budget is not None and verdict == "inconclusive"
-            else None,
-            sets=sets,
-            levels=self._levels(columns),
-            groups=self._groups(columns, sets),
-            people=people_of(self.chosen, self.codes, crowd.best),
-            upper=self.upper,
-        )
-        found = self._on_request(found, crowd, seeds[3], seeds[5])
-        self.tell(1.0, "done")
-        return AuditReport(found)
-
-    def _columns(self, rng: np.random.Generator) -> tuple[Finding, ...]:
-        found = []
-        for i, column in enumerate(self.chosen):
-            self.tell(0.02 + 0.18 * i / len(self.chosen.names), f"column {column.name}")
-            found.append(
-                column_finding(
-                    column,
-                    self.counter,
-                    self.secret,
-                    confidence=self.options.confidence,
-                    rng=rng,
-                )
-            )
-        tested = [f.leakage.p_value for f in found if f.leakage.p_value is not None]
-        adjusted = iter(false_discovery_control(tested)) if tested else iter(())
-        found = [
-            f
-            if f.leakage.p_value is None
-            else dataclasses.replace(f, adjusted_p=float(next(adjusted)))
-            for f in found
-        ]
-        return tuple(sorted(found, key=lambda f: (-f.leakage.value, f.name)))
-
-    def _column_ends(
-        self, columns: tuple[Finding, ...], rng: np.random.Generator
-    ) -> tuple[tuple[str, float], ...]:
-        # Lower ends as if every column had been read at this level; only the largest can matter.
-        each = 1.0 - (1.0 - level_of_each(self.options.confidence)) / len(columns)
-        leading = sorted(columns, key=lambda f: -f.leakage.lower)[:2]
-        found = [
-            column_finding(self.table[f.name], self.counter, self.secret, confidence=each, rng=rng)
-            for f in leading
-            if f.leakage.lower > 0.0
-        ]
-        return tuple((f.name, f.leakage.lower) for f in found)
-
-    def _sets(
-        self, columns: tuple[Finding, ...], rng: np.random.Generator
-    ) -> tuple[SetFinding, ...]:
-        if self.secret.n_levels < 2:
-            return ()
-        return best_sets(
-            self.table,
-            self.counter,
-            self.rows,
-            columns,
-            self.secret,
-            size=self.options.largest_set,
-            confidence=level_of_each(self.options.confidence),
-            rng=rng,
-            progress=lambda share, words: self.tell(0.2 + 0.1 * share, words),
-        )
-
-    def _levels(self, columns: tuple[Finding, ...]) -> tuple[LevelPart, ...]:
-        found: list[LevelPart] = []
-        for finding in [f for f in columns if f.leakage.lower > 0.0][:SHOWN_COLUMNS]:
-            most = most_groups(self.counter.n, self.secret.n_levels)
-            grouping: Grouping = fit_grouping(self.table[finding.name], most)
-            counts = self.counter.counts((grouping,))
-            found += level_parts(counts, grouping, self.grouping.labels, self.options.suppress)
-        return tuple(found)
-
-    def _groups(
-        self, columns: tuple[Finding, ...], sets: tuple[SetFinding, ...]
-    ) -> tuple[Group, ...]:
-        # In the most telling set, if it tells more than a smaller one, or in the best column alone.
-        wide = [s for s in sets if s.leakage.lower > 0.0 and s.gain > 0.0]
-        names = tuple(f.name for f in columns[:1] if f.leakage.lower > 0.0)
-        if wide:
-            names = max(wide, key=lambda s: s.leakage.value).names
-        return worst_groups(
-            self.rows,
-            self.table,
-            names,
-            self.grouping.labels,
-            confidence=self.options.confidence,
-            suppress=self.options.suppress,
-        )
-
-    def _on_request(
-        self,
-        found: Findings,
-        crowd: Crowd,
-        compare_rng: np.random.Generator,
-        suggest_rng: np.random.Generator,
-    ) -> Findings:
-        options, notes = self.options, list(found.notes)
-        if self.original is not None:
-            self.tell(0.75, "comparing with the original")
-            comparison = compare(
-                self.original,
-                self.chosen,
-                self.codes,
-                self.secret,
-                confidence=level_of_each(options.confidence),
-                rng=compare_rng,
-            )
-            found = dataclasses.replace(found, comparison=comparison)
-        if options.subgroup is not None and crowd.best is not None:
-            groups, more = subgroups_of(
-                self.table.take(crowd.rows)[options.subgroup],
-                crowd.best,
-                confidence=options.confidence,
-                suppress=options.suppress,
-            )
-            found = dataclasses.replace(found, subgroups=groups)
-            notes += more
-        if self.matrix is not None:
-            present = np.unique(self.codes[crowd.rows]) if crowd.best else slice(None)
-            gains = gains_of(crowd.best, self.matrix[:, present], self.prior)
-            found = dataclasses.replace(found, gains=gains)
-        if options.suggestions and crowd.best is not None:
-            suggestions, more = suggest(
-                self.table.take(crowd.rows),
-                self.chosen.names,
-                np.unique(self.codes[crowd.rows], return_inverse=True)[1].astype(np.int64),
-                self.secret,
-                budget=self.budget,
-                train=options.train,
-                confidence=options.confidence,
-                rng=suggest_rng,
-                progress=lambda share, words: self.tell(0.8 + 0.2 * share, words),
-            )
-            found = dataclasses.replace(found, suggestions=suggestions)
-            notes += more
-        return dataclasses.replace(found, notes=tuple(notes))
+    return Run(source, table, first, options, rng, tell).report(missing)
 
 
 def _aligned(source: Source, original: Table | None, sensitive: str) -> tuple[Table, Table | None]:
     table = source.table
     if original is None:
         return table, None
+    if source.frame is not None:
+        raise ValueError(
+            f"a table of {source.n:,} rows is read as a sample and cannot be compared row by row: "
+            "audit it without the original"
+        )
+    if table.notes or original.notes:
+        raise ValueError(
+            "rows were dropped for missing values, so the release and the original no longer "
+            "match row by row: use missing='level', or fill the gaps"
+        )
     if original.n != table.n:
         raise ValueError(
             f"the release has {table.n} rows, the original {original.n}: need the same"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 try:
     import duckdb
@@ -21,11 +23,22 @@ BIG_TEXT = 200_000_000
 _MEMORY = "1GB"
 
 
+@final
+class Held:
+    """A connection and the folder of its rows; the folder goes when nobody holds them any more."""
+
+    def __init__(self, connection: Any, folder: Path | None) -> None:
+        self.connection = connection
+        if folder is not None:
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+
 def open_file(path: Path, scan: str, query: str | None) -> tuple[Any, Any]:
     """A file, or a query of it under the name `data`, and the connection it needs."""
     big = path.suffix.lower() in CSV_ENDINGS and path.stat().st_size > BIG_TEXT
-    folder = tempfile.TemporaryDirectory(prefix="privfunnel-") if big else None
-    connection = _connect(":memory:" if folder is None else str(Path(folder.name) / "rows.duckdb"))
+    folder = Path(tempfile.mkdtemp(prefix="privfunnel-")) if big else None
+    connection = _connect(":memory:" if folder is None else str(folder / "rows.duckdb"))
+    held = Held(connection, folder)
     what = "TABLE" if big else "VIEW"
     source = scan.replace("?", _quoted(str(path)), 1)
     try:
@@ -34,7 +47,7 @@ def open_file(path: Path, scan: str, query: str | None) -> tuple[Any, Any]:
         raise ValueError(
             f"{path}: cannot be read as {path.suffix[1:].lower()}: {_reason(error)}"
         ) from None
-    return _relation(connection, query or "SELECT * FROM data"), (connection, folder)
+    return _relation(connection, query or "SELECT * FROM data"), held
 
 
 def open_database(path: Path, query: str | None) -> tuple[Any, Any]:
