@@ -179,7 +179,7 @@ def test_randomised_response(k: int, epsilon: float) -> None:
     assert min_entropy_leakage(joint, E) == pytest.approx(math.log(k * right), abs=1e-12)
 
 
-def gaussian_table(rho: float, cells: int = 161, reach: float = 6.0) -> np.ndarray:
+def gaussian_table(rho: float, cells: int = 221, reach: float = 8.0) -> np.ndarray:
     """Two standard normals of correlation rho on a fine grid."""
     at = np.linspace(-reach, reach, cells)
     first = np.exp(-(at**2) / 2)

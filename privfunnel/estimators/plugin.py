@@ -120,6 +120,9 @@ def null_readings(table: Contingency, rng: np.random.Generator, n_tables: int = 
     rows, columns = table.rows[table.rows > 0], table.columns[table.columns > 0]
     if min(len(rows), len(columns)) < 2:
         return np.zeros(max(2, n_tables))
+    if rows.max() == 1 or columns.max() == 1:
+        # A label for everybody: every shuffle reads the entropy of the other side.
+        return np.full(max(2, n_tables), plugin_nats(table))
     cells = len(rows) * len(columns)
     n_tables = n_tables or int(np.clip(_NULL_WORK // cells, 30, 400))
     if table.n > _MANY_PEOPLE:
