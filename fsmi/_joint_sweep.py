@@ -19,111 +19,123 @@ import numpy.typing as npt
 
 from fsmi._jit import disjoint, fused
 from fsmi._lines import Ints, fill_lines, major_axis, steps_in_range
-from fsmi._sweep import windowed_lines
+from fsmi._strips import LANES, strip_span, strip_width
+from fsmi._sweep import windowed_strip
 
 Table = npt.NDArray[Any]
 
 
 @disjoint
-def near_lines(
+def near_strip(
     a: Table, b: Table, n: int, w: int, rows: Ints, shift: Ints, slope: Any, own: Any, near: int,
-    beyond: bool, stream: bool, far: Table, states: Table, ahead: Table, out: Table,
+    stream: bool, line: int, weighted: Table, plain: Table, reach: Table, total: Table,
+    ahead_w: Table, ahead_i: Table, far: Table, out: Table,
 ) -> None:  # fmt: skip
     """Add to `out` the first `near` cells weighted `slope` k (the own cell: `own`), and the rest.
 
-    `far` (n, w) is the plain sum from each cell on, what counts `beyond` the near ones; with
-    `stream` it is computed on the way (unlimited range). Van Herk blocks as in `windowed_lines`;
-    scratch `states` 4 (w + n), `ahead` 2 near w.
+    With `stream` the range is unlimited, and the plain sum of what is beyond the near cells is
+    made on the way. Otherwise `far` (n, width), if not empty, holds that sum from each cell on,
+    line by line. Van Herk blocks as in `windowed_strip`. Scratch: the states (width), and
+    `ahead_w` and `ahead_i` (near * width): seen from the edge of the next block, what lies there
+    and what each step more adds.
     """
-    base, lines = max(shift[0], shift[n - 1]), w + n
-    weighted, plain = states[:lines], states[lines : 2 * lines]
-    reach, total = states[2 * lines : 3 * lines], states[3 * lines : 4 * lines]
+    width, zero = weighted.size, a.dtype.type(0)
     total[:] = 0.0
-    # Of the next block, seen from its edge: weighted from there, and what each step more adds.
-    ahead_w, ahead_i = ahead[: near * w], ahead[near * w : 2 * near * w]
-    ahead[: 2 * near * w] = 0.0
-    slots = np.arange(near) * w
+    ahead_w[:] = 0.0
+    ahead_i[:] = 0.0
     for start in range((n - 1) // near * near, -1, -near):
         weighted[:] = 0.0
         plain[:] = 0.0
         reach[:] = 1.0
         for r in range(min(start + near, n) - 1, start - 1, -1):
-            row, line = np.uintp(rows[r]), np.uintp(base - shift[r])
-            slot, steps = np.uintp(slots[r - start]), a.dtype.type(start + near - r)
-            for j in range(np.uintp(w)):
-                free, k = b[row + j], line + j
-                weighted[k] = free * (weighted[k] + plain[k])
-                plain[k] = a[row + j] + free * plain[k]
-                reach[k] *= free
+            lo, hi = strip_span(line + shift[r], width, w)
+            at, lane = np.uintp(rows[r] + line + shift[r] + lo), np.uintp(lo)
+            slot, steps = np.uintp((r - start) * width + lo), a.dtype.type(start + near - r)
+            for j in range(np.uintp(hi - lo)):
+                gain, free, k = a[at + j], b[at + j], lane + j
+                value = free * (weighted[k] + plain[k])
+                weighted[k] = value
+                plain[k] = gain + free * plain[k]
+                total[k] = gain + free * total[k]
+                there = free * reach[k]
+                reach[k] = there
                 behind = ahead_w[slot + j] + steps * ahead_i[slot + j]
-                out[row + j] += own * a[row + j] + slope * weighted[k] + reach[k] * behind
-            if stream:
-                for j in range(np.uintp(w)):
-                    value = a[row + j] + b[row + j] * total[line + j]
-                    total[line + j] = value
-                    far[row + j] = value
+                out[at + j] += own * gain + slope * value + there * behind
         if start == 0:
             break
-        weighted[:] = 0.0
+        # From the edge on: first all with weight 1 (with stream), then less for each near cell.
+        for c in range(np.uintp(width)):
+            weighted[c] = total[c] if stream else zero
         plain[:] = 0.0
         reach[:] = 1.0
         for i in range(near):
-            r, origin = start + i, start - near + i
-            line, slot = np.uintp(base - shift[origin]), np.uintp(slots[i])
-            d = shift[r] - shift[origin] if r < n else 0
-            first = min(max(0, -d), w) if beyond and r < n else w
-            lo, hi = np.uintp(first), np.uintp(max(first, min(w, w - d)))
-            there = rows[r] + d if r < n else 0
-            for j in range(lo):
-                ahead_w[slot + j] = slope * weighted[line + j]
-                ahead_i[slot + j] = slope * plain[line + j]
-            for j in range(lo, hi):
-                rest = reach[line + j] * far[np.uintp(there + np.intp(j))]
-                ahead_w[slot + j] = slope * weighted[line + j] + rest
-                ahead_i[slot + j] = slope * plain[line + j]
-            for j in range(hi, np.uintp(w)):
-                ahead_w[slot + j] = slope * weighted[line + j]
-                ahead_i[slot + j] = slope * plain[line + j]
-            if r >= n:  # past the map
-                continue
-            row, line = np.uintp(rows[r]), np.uintp(base - shift[r])
-            step = a.dtype.type(i)
-            for j in range(np.uintp(w)):
-                gain = reach[line + j] * a[row + j]
-                weighted[line + j] += step * gain
-                plain[line + j] += gain
-                reach[line + j] *= b[row + j]
+            r, slot = start + i, np.uintp(i * width)
+            lo, hi = strip_span(line + shift[start - near + i], width, w)
+            step = slope * a.dtype.type(i) - a.dtype.type(1 if stream else 0)
+            first, last = strip_span(line + shift[r], width, w) if r < n else (0, 0)
+            at = np.uintp(rows[min(r, n - 1)] + line + shift[min(r, n - 1)])
+            if first == lo and last == hi and far.size == 0:
+                for c in range(np.uintp(lo), np.uintp(hi)):
+                    there, more = weighted[c], plain[c]
+                    ahead_w[slot + c] = there
+                    ahead_i[slot + c] = more
+                    gain = reach[c] * a[at + c]
+                    weighted[c] = there + step * gain
+                    plain[c] = more + slope * gain
+                    reach[c] *= b[at + c]
+            else:
+                for c in range(np.uintp(lo), np.uintp(hi)):
+                    ahead_w[slot + c] = weighted[c]
+                    ahead_i[slot + c] = plain[c]
+                if far.size and r < n:
+                    place = np.uintp(r * width)
+                    for c in range(np.uintp(lo), np.uintp(hi)):
+                        ahead_w[slot + c] += reach[c] * far[place + c]
+                for c in range(np.uintp(first), np.uintp(last)):
+                    gain = reach[c] * a[at + c]
+                    weighted[c] += step * gain
+                    plain[c] += slope * gain
+                    reach[c] *= b[at + c]
 
 
 @fused
 def joint_direction(
-    angles: npt.NDArray[np.float64], length: float, along_x: bool, first: int, whole: int,
+    angles: npt.NDArray[np.float64], length: float, along_x: bool, first: int, whole: int, w: int,
     beams: tuple[float, int], table: Table, out: Table,
 ) -> None:  # fmt: skip
-    """Add the angles of one major axis to `out` (n, w), flat; see `sweep_direction`."""
-    _, n, w = table.shape
+    """Add the angles of one major axis to `out`, flat; see `sweep_direction`."""
+    _, n, pitch = table.shape
     a, b = table[0].ravel(), table[1].ravel()
     rows, shift = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    far, states = np.empty(n * w, dtype=table.dtype), np.empty(4 * (w + n), dtype=table.dtype)
-    longest = min(n, steps_in_range(length, 1.0))
-    ahead = np.empty(2 * longest * w, dtype=table.dtype)
     own = table.dtype.type(1.0 / beams[1])
     for angle in angles:
         x, major, minor = major_axis(angle)
         if x != along_x:
             continue
-        fill_lines(major, minor, n, w, first, whole, rows, shift)
+        fill_lines(major, minor, n, pitch, first, whole, rows, shift)
+        rows += LANES
         steps = min(steps_in_range(length, major), n)
         slope = beams[0] / (major * major)
         near = min(steps, math.floor(1.0 / slope + 1e-9) + 1)
-        stream = steps == n
-        if near < steps and not stream:
+        stream = steps == n and near < steps
+        rest = steps - near if not stream else 0
+        base, total = max(shift[0], shift[n - 1]), w + abs(shift[0] - shift[n - 1])
+        kept = n if rest > 0 else 0  # rows of `far`
+        width = strip_width(total, (2 * near + kept + rest) * table.itemsize)
+        lines = np.empty((4, width), dtype=table.dtype)
+        slots = np.empty((2, near * width), dtype=table.dtype)
+        far = np.zeros(kept * width, dtype=table.dtype)
+        ahead = np.empty(rest * width, dtype=table.dtype)
+        for line in range(-base, total - base, width):
             far[:] = 0.0
-            windowed_lines(a, b, n, w, rows, shift, steps - near, states, ahead, far)
-        near_lines(
-            a, b, n, w, rows, shift, table.dtype.type(slope), own, near, near < steps,
-            near < steps and stream, far, states, ahead, out,
-        )  # fmt: skip
+            if rest > 0:
+                windowed_strip(
+                    a, b, n, w, rows, shift, rest, line, False, lines[0], lines[1], ahead, far
+                )
+            near_strip(
+                a, b, n, w, rows, shift, table.dtype.type(slope), own, near, stream, line,
+                lines[0], lines[1], lines[2], lines[3], slots[0], slots[1], far, out,
+            )  # fmt: skip
 
 
 @fused
@@ -132,6 +144,7 @@ def joint_sweep(
     length: float,
     place: tuple[int, int, int, int],
     beams: tuple[float, int],
+    shape: tuple[int, int],
     tables: tuple[Table, Table],
     out: tuple[Table, Table],
 ) -> None:
@@ -140,5 +153,6 @@ def joint_sweep(
     Other arguments as in `fsmi._sweep.sweep`.
     """
     top, left, height, width = place
-    joint_direction(angles, length, False, top, height, beams, tables[0], out[0].ravel())
-    joint_direction(angles, length, True, left, width, beams, tables[1], out[1].ravel())
+    h, w = shape
+    joint_direction(angles, length, False, top, height, w, beams, tables[0], out[0].ravel())
+    joint_direction(angles, length, True, left, width, h, beams, tables[1], out[1].ravel())

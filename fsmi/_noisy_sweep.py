@@ -1,14 +1,8 @@
 """The whole map at once with range noise, finite range, or uncounted no-hits.
 
-Per cell of a line, seen backwards (nats)::
-
-    M = o g + (1 - o) M'                          mass of the reports that arrive
-    I = o h + (1 - o) (f_emp M' + I')             their gain
-
-with g and h of `fsmi._readings`. Past the end of a line M is 1 if no-hits count, else 0. A finite
-range runs in van Herk blocks over the four numbers that compose the two recursions (reach, reach
-times the gain of the free cells, M, I); the readings of its last cells end at the range
-(`terminals`), and those that fall behind the sensor are subtracted for each origin (`behind`).
+`fsmi._noisy_rows` has the recursion of a cell. Past the end of a line M is 1 if no-hits count,
+else 0. A finite range runs in van Herk blocks over the four numbers that compose the recursions
+(reach, reach times the gain of the free cells, M, I), a strip of lines at a time.
 """
 
 from __future__ import annotations
@@ -20,171 +14,177 @@ import numpy.typing as npt
 
 from fsmi._jit import disjoint, fused
 from fsmi._lines import Ints, fill_lines, major_axis, steps_in_range
-from fsmi._readings import FAST, behind, fast_row, readings, terminals
+from fsmi._noisy_rows import (
+    FAST,
+    add_tap,
+    far_strip,
+    near_block,
+    prefix_block,
+    short_line,
+    short_row,
+    start_taps,
+    wide_row,
+)
 from fsmi._scan import fill_noise, noise_width
+from fsmi._strips import LANES, strip_span, strip_width
 
 Table = npt.NDArray[Any]
 
 
 @disjoint
-def suffixes(
-    o: Table, e: Table, row: np.uintp, line: np.uintp, w: int, at: np.uintp, h: Table, g: Table,
-    states: Table, ahead_m: Table, ahead_i: Table, place: np.uintp, out: Table,
-) -> None:  # fmt: skip
-    """Compose one row in front of the suffix of its block, and finish its window."""
-    reach, lost, mass, gain = states[0], states[1], states[2], states[3]
-    one = o.dtype.type(1)
-    for j in range(np.uintp(w)):
-        hit, emp, k = o[row + j], e[row + j], line + j
-        free = one - hit
-        told = hit * h[at + j] + free * (emp * mass[k] + gain[k])
-        gain[k] = told
-        mass[k] = hit * g[at + j] + free * mass[k]
-        lost[k] = free * (emp * reach[k] + lost[k])
-        reach[k] = free * reach[k]
-        out[place + j] += told + lost[k] * ahead_m[at + j] + reach[k] * ahead_i[at + j]
-
-
-@disjoint
-def prefixes(
-    o: Table, e: Table, row: np.uintp, line: np.uintp, w: int, at: np.uintp, h: Table, g: Table,
-    states: Table,
-) -> None:  # fmt: skip
-    """Compose one row behind the prefix of its block; `lost` is the gain of its free cells."""
-    reach, lost, mass, gain = states[0], states[1], states[2], states[3]
-    one = o.dtype.type(1)
-    for j in range(np.uintp(w)):
-        k = line + j
-        hit = reach[k] * o[row + j]
-        gain[k] += hit * (h[at + j] + lost[k] * g[at + j])
-        mass[k] += hit * g[at + j]
-        lost[k] += e[row + j]
-        reach[k] *= one - o[row + j]
-
-
-@disjoint
-def ends(
-    d: int, line: np.uintp, w: int, at: np.uintp, states: Table, mass: Table, gain: Table,
-    end: Any, ahead_m: Table, ahead_i: Table,
-) -> None:  # fmt: skip
-    """M and I at the start of the next block of windows that end `d` columns away, at `at`."""
-    reach, lost, past, told = states[0], states[1], states[2], states[3]
-    first = min(max(0, -d), w)
-    lo, hi = np.uintp(first), np.uintp(max(first, min(w, w - d)))
-    for side in range(2):  # lines that have left the map
-        c0, c1 = (np.uintp(0), lo) if side == 0 else (hi, np.uintp(w))
-        for j in range(c0, c1):
-            k = line + j
-            ahead_m[at + j] = past[k] + reach[k] * end
-            ahead_i[at + j] = told[k] + reach[k] * lost[k] * end
-    last = np.intp(at) + d
-    for j in range(lo, hi):
-        k, i = line + j, np.uintp(last + np.intp(j))
-        ahead_m[at + j] = past[k] + reach[k] * mass[i]
-        ahead_i[at + j] = told[k] + reach[k] * (gain[i] + lost[k] * mass[i])
+def add_line(count: int, kept: np.uintp, gain: Table, here: np.uintp, out: Table) -> None:
+    """Add what a short line of every line of the strip tells."""
+    for j in range(np.uintp(count)):
+        out[here + j] += gain[kept + j]
 
 
 @fused
-def noisy_lines(
-    o: Table, f: Table, e: Table, n: int, w: int, rim: int, rows: Ints, shift: Ints, taps: Table,
-    steps: int, end: Any, places: Ints, scratch: Table, out: Table,
+def wide_lines(
+    table: tuple[Table, Table, Table], q: int, at: int, lo: int, hi: int, rows: Ints, shift: Ints,
+    taps: Table, steps: int, end: Any, slot: int, lines: Table, sums: Table, short: Table,
+    slots: Table, out: Table,
 ) -> None:  # fmt: skip
-    """Add the information of one angle to `out`: `steps` cells of range, `end` counts no-hits.
+    """Row q for any window: `sums` (7, width) and `short` (2, depth * width) are scratch."""
+    o, f, e = table
+    window, width, count = taps.size - 1, lines.shape[1], hi - lo
+    rho, eta, gamma, left, passed = sums[0], sums[1], sums[2], sums[3], sums[4]
+    here = np.uintp(rows[q] + at + shift[q])
+    start_taps(o, here, count, taps[0], end, rho, eta, gamma, left, passed, sums[5], sums[6])
+    before = here
+    for m in range(1, window + 1):
+        kept = np.uintp((m - 1) * width + lo)
+        if m <= steps:
+            short_line(
+                o, f, e, here, count, rho, eta, gamma, sums[5], sums[6], kept, short[0], short[1]
+            )
+        if m == steps:
+            add_line(count, kept, short[0], here, out)
+            return
+        there = np.uintp(rows[q + m] + at + shift[q + m])
+        add_tap(o, f, e, before, there, count, taps[m], rho, eta, gamma, left, passed)
+        before = there
+    kept = np.uintp((window - 1) * width + lo)
+    wide_row(
+        o, f, e, here, count, rho, eta, gamma, kept, short[0], short[1], sums[5], sums[6],
+        np.uintp(lo), np.uintp(slot + lo), width, lines[0], lines[1], lines[2], lines[3], slots[0],
+        slots[1], out,
+    )  # fmt: skip
 
-    Row r of the map is row q = r + rim of `rows` and `shift`; `places[r]` is where it goes.
+
+@fused
+def wide_block(
+    table: tuple[Table, Table, Table], low: int, top: int, w: int, rows: Ints, shift: Ints,
+    taps: Table, steps: int, end: Any, line: int, lines: Table, sums: Table, short: Table,
+    slots: Table, out: Table,
+) -> None:  # fmt: skip
+    """`near_block` for any window and range."""
+    width = lines.shape[1]
+    for q in range(top - 1, low - 1, -1):
+        slot = (q - low) * width
+        lo, hi = strip_span(line + shift[q], width, w)
+        if lo < hi:
+            wide_lines(
+                table, q, line + lo, lo, hi, rows, shift, taps, steps, end, slot, lines, sums,
+                short, slots, out,
+            )  # fmt: skip
+
+
+@fused
+def near_strip(
+    table: tuple[Table, Table, Table], n: int, w: int, rim: int, rows: Ints, shift: Ints,
+    taps: Table, steps: int, end: Any, line: int, lines: Table, sums: Table, short: Table,
+    slots: Table, out: Table,
+) -> None:  # fmt: skip
+    """Add the lines from `line` on with a range of `steps` cells; the rest is scratch.
+
+    `lines` is (4, width), `slots` (2, (block + 1) * width): one slot for each row of a block.
     """
-    window = taps.size - 1
-    fast = window == FAST < steps
-    depth = max(1, min(window, steps))
-    block = min(max(steps - window, 1), n)
-    slots = np.arange(block) * w
-    h, g, mass, gain = scratch[0], scratch[1], scratch[2], scratch[3]
-    ahead_m, ahead_i = scratch[4], scratch[5]
-    ahead_m[: block * w] = end
-    ahead_i[: block * w] = 0.0
-    states = np.zeros((4, w + n), dtype=o.dtype)
-    size = (window + 1) * w
-    ring = np.zeros(6 * (w + 2 * FAST), dtype=o.dtype)
-    ring_h = np.zeros(0 if fast else depth * size + 2 * rim, dtype=o.dtype)
-    ring_g = np.zeros(ring_h.size, dtype=o.dtype)
-    hits = np.empty(0 if fast else (window + 1) * w, dtype=o.dtype)
-    lead = np.empty(0 if fast else w, dtype=o.dtype)
-    base = max(shift[rim], shift[rim + n - 1])
+    o, f, e = table
+    window, width = taps.size - 1, lines.shape[1]
+    block, fast = slots.shape[1] // width - 1, window == FAST < steps
+    reach, lost, mass, gain = lines[0], lines[1], lines[2], lines[3]
+    short[0] = 0.0
+    short[1] = end
+    slots[0] = 0.0
+    slots[1] = end
     for start in range((n - 1) // block * block, -1, -block):
-        states[:] = 0.0
-        states[0] = 1.0
-        for r in range(min(start + block, n) - 1, start - 1, -1):
-            q, at, place = r + rim, np.uintp(slots[r - start]), np.uintp(places[r])
-            if fast:
-                fast_row(
-                    o, f, e, q, w, rows, shift, taps, end, ring, at, h, g, mass, gain, place, out
-                )
-            else:
-                slot = np.uintp(q % depth * size + rim)
-                readings(f, e, q, w, rows, shift, taps, lead, slot, ring_h, ring_g)
-                full = slot + np.uintp(window * w)
-                for j in range(np.uintp(w)):
-                    h[at + j] = ring_h[full + j]
-                    g[at + j] = ring_g[full + j]
-                terminals(
-                    o, e, q, w, rim, rows, shift, min(window, steps), size, end, ring_h, ring_g,
-                    at, mass, gain,
-                )  # fmt: skip
-                behind(o, f, e, q, w, rows, shift, taps, steps, hits, lead, place, out)
-            if steps > window:
-                row, line = np.uintp(rows[q]), np.uintp(base - shift[q])
-                suffixes(o, e, row, line, w, at, h, g, states, ahead_m, ahead_i, place, out)
-            else:
-                for j in range(np.uintp(w)):
-                    out[place + j] += gain[at + j]
+        low, top = start + rim, min(start + block, n) + rim
+        lines[:] = 0.0
+        reach[:] = 1.0
+        if fast:
+            near_block(
+                o, f, e, low, top, w, rows, shift, taps, end, line, reach, lost, mass, gain,
+                slots[0], slots[1], out,
+            )  # fmt: skip
+        else:
+            wide_block(
+                table, low, top, w, rows, shift, taps, steps, end, line, lines, sums, short, slots,
+                out,
+            )  # fmt: skip
         if start == 0 or steps <= window:
             continue
-        states[:] = 0.0
-        states[0] = 1.0
-        for k in range(block):
-            at, origin = np.uintp(slots[k]), shift[start - block + k + rim]
-            line = np.uintp(base - origin)
-            d = shift[start + k + rim] - origin if start + k < n else w
-            ends(d, line, w, at, states, mass, gain, end, ahead_m, ahead_i)
-            if start + k < n:
-                q = start + k + rim
-                line = np.uintp(base - shift[q])
-                prefixes(o, e, np.uintp(rows[q]), line, w, at, h, g, states)
+        lines[:] = 0.0
+        reach[:] = 1.0
+        if fast:
+            short_row(o, f, e, low, w, rows, shift, taps, end, line, gain, mass)
+        else:
+            gain[:] = short[0, (window - 1) * width :]
+            mass[:] = short[1, (window - 1) * width :]
+        prefix_block(
+            o, e, low, top, w, rows, shift, line, block, reach, lost, mass, gain, slots[0],
+            slots[1],
+        )  # fmt: skip
 
 
 @fused
 def noisy_direction(
     angles: npt.NDArray[np.float64], length: float, along_x: bool, first: int, whole: int,
-    noise: tuple[float, bool, float], end: float, rim: int, table: Table, out: Table,
+    noise: tuple[float, bool, float], end: float, rim: int, w: int, table: Table, out: Table,
 ) -> None:  # fmt: skip
-    """Add the angles of one major axis to `out` (n, w); `table` has a rim of void cells."""
+    """Add the angles of one major axis to `out`, in the layout of `table` (`bordered`)."""
     sigma, uniform, sigmas = noise
     n, pitch = table.shape[1] - 2 * rim, table.shape[2]
-    w = out.shape[1]
-    o, f, e = table[0].ravel(), table[1].ravel(), table[2].ravel()
+    layers = table[0].ravel(), table[1].ravel(), table[2].ravel()
+    flat = out.ravel()
     rows, shift = np.empty(n + 2 * rim, dtype=np.int64), np.empty(n + 2 * rim, dtype=np.int64)
-    places = np.empty(n, dtype=np.int64)
     mass, taps = np.zeros(rim + 1), np.zeros(rim + 1, dtype=table.dtype)
     past = table.dtype.type(end)
-    scratch = np.empty((6, min(n, steps_in_range(length, 1.0)) * w), dtype=table.dtype)
     for angle in angles:
         x, major, minor = major_axis(angle)
         if x != along_x:
             continue
         fill_lines(major, minor, n + 2 * rim, pitch, first - rim, whole, rows, shift)
-        rows += rim
-        for r in range(n):
-            places[r] = (r if major > 0.0 else n - 1 - r) * w
+        rows += rim + LANES
         mass[:] = 0.0
-        window = fill_noise(sigma, 1.0 / abs(major), uniform, sigmas, mass)
+        window = max(1, fill_noise(sigma, 1.0 / abs(major), uniform, sigmas, mass))
         taps[:] = mass
         steps = steps_in_range(length, major)
         if window < FAST < steps:
             window = FAST
-        noisy_lines(
-            o, f, e, n, w, rim, rows, shift, taps[: window + 1], min(steps, n + rim), past, places,
-            scratch, out.ravel(),
-        )  # fmt: skip
+        low, high = shift[rim], shift[rim + n - 1]
+        base, total = max(low, high), w + abs(high - low)
+        if window == FAST and steps >= n:
+            lines = np.empty((2, strip_width(total, 8 * table.itemsize)), dtype=table.dtype)
+            for line in range(-base, total - base, lines.shape[1]):
+                lines[0] = past
+                lines[1] = 0.0
+                far_strip(
+                    layers[0], layers[1], layers[2], rim, rim + n, w, rows, shift,
+                    taps[: window + 1], line, lines[0], lines[1], flat,
+                )  # fmt: skip
+            continue
+        block = min(max(steps - window, 1), n)
+        depth = min(window, steps)
+        width = strip_width(total, (2 * block + 2 * depth + 13) * table.itemsize)
+        lines = np.empty((4, width), dtype=table.dtype)
+        sums = np.empty((7, width), dtype=table.dtype)
+        short = np.empty((2, depth * width), dtype=table.dtype)
+        slots = np.empty((2, (block + 1) * width), dtype=table.dtype)
+        for line in range(-base, total - base, width):
+            near_strip(
+                layers, n, w, rim, rows, shift, taps[: window + 1], steps, past, line,
+                lines, sums, short, slots, flat,
+            )  # fmt: skip
 
 
 @fused
@@ -195,17 +195,19 @@ def noisy_sweep(
     noise: tuple[float, bool, float],
     end: float,
     rim: int,
+    shape: tuple[int, int],
     tables: tuple[Table, Table],
     out: tuple[Table, Table],
 ) -> None:
-    """Add the information of every angle to `out`; `tables` (3, h + 2 rim, > w + 2 rim): o, f, e.
+    """Add the information of every angle to `out`; `tables` are o, f, e of `shape`, bordered.
 
     `noise` is (sigma [cells], uniform?, half width of the kernel in sigmas); `rim` is at least
     that width; tables and `out` come as is and transposed; `place` as in `fsmi._sweep.sweep`.
     """
     top, left, height, width = place
-    noisy_direction(angles, length, False, top, height, noise, end, rim, tables[0], out[0])
-    noisy_direction(angles, length, True, left, width, noise, end, rim, tables[1], out[1])
+    h, w = shape
+    noisy_direction(angles, length, False, top, height, noise, end, rim, w, tables[0], out[0])
+    noisy_direction(angles, length, True, left, width, noise, end, rim, h, tables[1], out[1])
 
 
 def noisy_rim(noise: tuple[float, bool, float]) -> int:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fsmi._jit import disjoint, fused
 from fsmi._lines import Ints, fill_lines, major_axis, steps_in_range
+from fsmi._strips import LANES, strip_span, strip_width
 
 Table = npt.NDArray[Any]
 Flat = npt.NDArray[np.uintp]
@@ -56,82 +57,99 @@ def unlimited_lines(
 
 
 @disjoint
-def windowed_lines(
-    a: Table, b: Table, n: int, w: int, rows: Ints, shift: Ints, steps: int, states: Table,
-    ahead: Table, out: Table,
+def windowed_strip(
+    a: Table, b: Table, n: int, w: int, rows: Ints, shift: Ints, steps: int, line: int,
+    in_map: bool, gain: Table, reach: Table, ahead: Table, out: Table,
 ) -> None:  # fmt: skip
-    """Add the information of one angle with a range of `steps` cells to `out`.
+    """Add the lines from `line` on with a range of `steps` cells to `out`.
 
     Blocks of `steps` rows (van Herk): the window of a row is a suffix of its block, composed
-    backwards, and a prefix of the next block, composed forwards. Scratch: `states` 2 (w + n),
-    `ahead` steps * w, what lies in the next block seen from its edge.
+    backwards, and a prefix of the next block, composed forwards. Scratch: `gain` and `reach`
+    (width), `ahead` (steps * width), what lies in the next block seen from its edge. `out` is the
+    map, or (n, width) line by line.
     """
-    base = max(shift[0], shift[n - 1])
-    gain, reach = states[: w + n], states[w + n : 2 * (w + n)]
-    slots = np.arange(steps) * w
-    ahead[: steps * w] = 0.0
+    width = gain.size
+    ahead[: steps * width] = 0.0
     for start in range((n - 1) // steps * steps, -1, -steps):
         gain[:] = 0.0
         reach[:] = 1.0
         for r in range(min(start + steps, n) - 1, start - 1, -1):
-            row, line = np.uintp(rows[r]), np.uintp(base - shift[r])
-            slot = np.uintp(slots[r - start])
-            for j in range(np.uintp(w)):
-                free = b[row + j]
-                gain[line + j] = a[row + j] + free * gain[line + j]
-                reach[line + j] *= free
-                out[row + j] += gain[line + j] + reach[line + j] * ahead[slot + j]
+            lo, hi = strip_span(line + shift[r], width, w)
+            at, lane = np.uintp(rows[r] + line + shift[r] + lo), np.uintp(lo)
+            slot = np.uintp((r - start) * width) + lane
+            place = at if in_map else np.uintp(r * width) + lane
+            for j in range(np.uintp(hi - lo)):
+                free, k = b[at + j], lane + j
+                value = a[at + j] + free * gain[k]
+                gain[k] = value
+                reach[k] *= free
+                out[place + j] += value + reach[k] * ahead[slot + j]
         if start == 0:
             break
         gain[:] = 0.0
         reach[:] = 1.0
-        for k in range(steps):  # now this block is the next one of rows start - steps + k
-            origin, slot = np.uintp(base - shift[start - steps + k]), np.uintp(slots[k])
-            for j in range(np.uintp(w)):
-                ahead[slot + j] = gain[origin + j]
-            if start + k < n:
-                row, line = np.uintp(rows[start + k]), np.uintp(base - shift[start + k])
-                for j in range(np.uintp(w)):
-                    gain[line + j] += reach[line + j] * a[row + j]
-                    reach[line + j] *= b[row + j]
+        for i in range(steps):  # now this block is the next one of rows start - steps + i
+            slot = np.uintp(i * width)
+            lo, hi = strip_span(line + shift[start - steps + i], width, w)
+            for c in range(np.uintp(lo), np.uintp(hi)):
+                ahead[slot + c] = gain[c]
+            if start + i >= n:
+                continue
+            lo, hi = strip_span(line + shift[start + i], width, w)
+            at = np.uintp(rows[start + i] + line + shift[start + i] + lo)
+            for j in range(np.uintp(hi - lo)):
+                k = np.uintp(lo) + j
+                gain[k] += reach[k] * a[at + j]
+                reach[k] *= b[at + j]
 
 
 @fused
 def sweep_direction(
     angles: npt.NDArray[np.float64], length: float, along_x: bool, forward: bool, first: int,
-    whole: int, table: Table, out: Table,
+    whole: int, w: int, table: Table, out: Table,
 ) -> None:  # fmt: skip
-    """Add the angles of one major axis and sense of travel to `out` (n, w), flat.
+    """Add the angles of one major axis and sense of travel to `out`, flat in the layout of `table`.
 
     The tile's row 0 is row `first` of a map of `whole` rows.
     """
-    _, n, w = table.shape
+    _, n, pitch = table.shape
     a, b = table[0].ravel(), table[1].ravel()
     rows, shift = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    whole_rows = (w + LANES - 1) // LANES * LANES
+    size = whole_rows + (n + LANES - 1) // LANES * LANES
     lines = np.empty((n, FUSED), dtype=np.uintp)
-    states = np.empty(FUSED * (w + n), dtype=table.dtype)
-    ahead = np.empty(min(n, steps_in_range(length, 1.0)) * w, dtype=table.dtype)
+    states = np.empty(FUSED * size, dtype=table.dtype)
     count = 0
     for angle in angles:
         x, major, minor = major_axis(angle)
         if x != along_x or (major > 0.0) != forward:
             continue
-        fill_lines(major, minor, n, w, first, whole, rows, shift)
+        fill_lines(major, minor, n, pitch, first, whole, rows, shift)
+        rows += LANES
         steps = steps_in_range(length, major)
+        base = max(shift[0], shift[n - 1])
         if steps < n:
-            windowed_lines(a, b, n, w, rows, shift, steps, states, ahead, out)
+            total = w + abs(shift[0] - shift[n - 1])
+            width = strip_width(total, steps * table.itemsize)
+            scratch = np.empty((2, width), dtype=table.dtype)
+            ahead = np.empty(steps * width, dtype=table.dtype)
+            for line in range(-base, total - base, width):
+                windowed_strip(
+                    a, b, n, w, rows, shift, steps, line, True, scratch[0], scratch[1], ahead, out
+                )
             continue
-        base = max(shift[0], shift[n - 1]) + count * (w + n)
         for r in range(n):
-            lines[r, count] = base - shift[r]
+            lines[r, count] = base - shift[r] + count * size
         count += 1
         if count == FUSED:
             states[:] = 0.0
-            unlimited_lines(a, b, n, w, rows, lines, count, states, out)
+            unlimited_lines(a, b, n, whole_rows, rows, lines, count, states, out)
             count = 0
     if count:
+        fill_lines(1.0 if forward else -1.0, 0.0, n, pitch, first, whole, rows, shift)
+        rows += LANES
         states[:] = 0.0
-        unlimited_lines(a, b, n, w, rows, lines, count, states, out)
+        unlimited_lines(a, b, n, whole_rows, rows, lines, count, states, out)
 
 
 @fused
@@ -139,15 +157,18 @@ def sweep(
     angles: npt.NDArray[np.float64],
     length: float,
     place: tuple[int, int, int, int],
+    shape: tuple[int, int],
     tables: tuple[Table, Table],
     out: tuple[Table, Table],
 ) -> None:
-    """Add the information of every angle to `out`; `tables` (2, h, w) are a and b.
+    """Add the information of every angle to `out`; `tables` are a and b of `shape`, bordered.
 
-    Tables and `out` come as is and transposed. `place` is (first row, first column, rows,
-    columns): where the tile lies in the whole map, and how large that is.
+    Tables and `out` come as is and transposed, in the layout of `fsmi._strips.bordered`. `place`
+    is (first row, first column, rows, columns): where the tile lies in the whole map, and how
+    large that is.
     """
     top, left, height, width = place
+    h, w = shape
     for forward in (True, False):
-        sweep_direction(angles, length, False, forward, top, height, tables[0], out[0].ravel())
-        sweep_direction(angles, length, True, forward, left, width, tables[1], out[1].ravel())
+        sweep_direction(angles, length, False, forward, top, height, w, tables[0], out[0].ravel())
+        sweep_direction(angles, length, True, forward, left, width, h, tables[1], out[1].ravel())

@@ -21,17 +21,21 @@ import numpy.typing as npt
 from fsmi._beamwise import angle_step
 from fsmi._joint_sweep import joint_sweep
 from fsmi._noisy_sweep import noisy_rim, noisy_sweep
+from fsmi._strips import LANES, aligned_zeros, bordered
 from fsmi._sweep import sweep
 from fsmi.continuous import fcmi_map
 from fsmi.grid import OccupancyGrid
-from fsmi.information import measure_tables, scan_mi
+from fsmi.information import scan_mi
+from fsmi.measures.gain import gain_tables
 from fsmi.measures.noise import SIGMAS
+from fsmi.measures.shannon import shannon_tables
 from fsmi.sensor import RangeSensor
 
 Map = npt.NDArray[Any]
 Progress = Callable[[float, str], None]
 
 SWEEP_MEASURES = ("fsmi", "approx_fsmi", "uniform_fsmi", "shannon", "fcmi")
+VOID = (0.0, -1.0, 0.0)  # o, f, e of what lies outside: see fsmi._noisy_rows
 EXACT_SIGMAS = 6.5  # mass beyond: 1e-10
 
 
@@ -57,52 +61,38 @@ def sweep_angles(
     sigma = 0.0 if joint or measure == "shannon" else sensor.sigma / resolution
     length = sensor.max_range / resolution
     noise = (sigma, measure == "uniform_fsmi", EXACT_SIGMAS if measure == "fsmi" else SIGMAS)
-    o, hit, miss = measure_tables(cells, sensor, measure)
+    o, hit, miss = gain_tables(cells, sensor.delta_occ, sensor.delta_emp)
+    if measure == "shannon":
+        o, hit, miss = shannon_tables(o)
     plain = sigma == 0.0 and sensor.count_no_hit
     rim = 0 if plain else noisy_rim(noise)
-    both = oriented((o * hit + (1 - o) * miss, 1 - o) if plain else (o, hit, miss), dtype, rim)
+    layers: tuple[Map, ...] = (o * hit + (1 - o) * miss, 1 - o) if plain else (o, hit, miss)
+    void = (0.0, 0.0) if plain else VOID
+    tables = (
+        bordered(layers, dtype, rim, void),
+        bordered(tuple(t.T for t in layers), dtype, rim, void),
+    )
 
     def work(part: npt.NDArray[np.float64]) -> Map:
-        out = np.zeros((h, padded(w)), dtype=dtype), np.zeros((w, padded(h)), dtype=dtype)
+        out = (
+            aligned_zeros(tables[0].shape[1:], dtype), aligned_zeros(tables[1].shape[1:], dtype)
+        )  # fmt: skip
         if joint:
             beams = angle_step(sensor), sensor.n_beams
-            joint_sweep(part, length, where, beams, both, out)
+            joint_sweep(part, length, where, beams, (h, w), tables, out)
         elif plain:
-            sweep(part, length, where, both, out)
+            sweep(part, length, where, (h, w), tables, out)
         else:
             end = 1.0 if sensor.count_no_hit else 0.0
-            noisy_sweep(part, length, where, noise, end, rim, both, out)
-        return np.asarray(out[0][:, :w] + out[1][:, :h].T)
+            noisy_sweep(part, length, where, noise, end, rim, (h, w), tables, out)
+        left = rim + LANES
+        straight, turned = (
+            out[0][rim : rim + h, left : left + w],
+            out[1][rim : rim + w, left : left + h],
+        )
+        return np.asarray(straight + turned.T)
 
     return _sum_parts(work, angles, n_threads, progress)
-
-
-def padded(width: int) -> int:
-    """Columns of a row in the kernels: whole vectors of sixteen, so that no loop has a rest."""
-    return (width + 15) // 16 * 16
-
-
-def oriented(tables: tuple[Map, ...], dtype: npt.DTypeLike, rim: int) -> tuple[Map, Map]:
-    """The tables (n, h, w) stacked, as they are and transposed, rows padded with zeros.
-
-    With a rim, that many more cells on all sides, and rows not a power of two apart: rows 4 KiB
-    apart share the few lines of one cache set, and the noisy kernels read fourteen at once.
-    """
-    out = []
-    for turn in (False, True):
-        h, w = tables[0].shape[::-1] if turn else tables[0].shape
-        pitch = padded(w + 2 * rim)
-        if rim:
-            pitch = padded(padded(w) + 2 * rim)
-            pitch += 16 * (1 - pitch // 16 % 2)
-        stack = np.zeros((len(tables), h + 2 * rim, pitch), dtype=dtype)
-        for layer, table in zip(stack, tables, strict=True):
-            layer[rim : rim + h, rim : rim + w] = table.T if turn else table
-        if rim:  # void cells: see fsmi._readings
-            stack[1, :rim] = stack[1, rim + h :] = -1.0
-            stack[1, :, :rim] = stack[1, :, rim + w :] = -1.0
-        out.append(stack)
-    return out[0], out[1]
 
 
 def _sum_parts(
