@@ -11,6 +11,7 @@ from privfunnel.audit.audit import audit
 from privfunnel.audit.findings import EXIT_CODES
 from privfunnel.audit.grouping import OTHER, top_levels
 from privfunnel.audit.measure import countable, read_secret
+from privfunnel.funnels.training import Settings
 from privfunnel.tables import read_table
 
 
@@ -267,6 +268,20 @@ def test_suggestions_are_audited_on_other_people() -> None:
         assert (one.n_chosen, one.n_audited) == (600, 600)
     # Merging keeps the half of the column that does not tell.
     assert by_kind["merge"].kept > by_kind["drop"].kept
+
+
+def test_a_trained_release_is_suggested_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Few steps: the release may tell too much, and the report must then say so.
+    monkeypatch.setattr("privfunnel.funnels.tabular.Settings", lambda n_steps: Settings(n_steps=20))
+    monkeypatch.setattr("privfunnel.funnels.tabular.ROUNDS", 1)
+    data = people(240)
+    found = audit(data, sensitive="secret", budget=0.05, train=True, rng=0).findings
+    trained = next(one for one in found.suggestions if one.kind == "train")
+    assert "privfunnel release --budget 0.05" in trained.title
+    assert trained.n_audited == 120
+    assert trained.within == (trained.leakage.upper <= 0.05)
+    assert len(trained.steps) == 2
+    assert 0.0 <= trained.kept <= 1.0
 
 
 def test_no_suggestions_where_none_are_needed() -> None:

@@ -50,10 +50,11 @@ def best_sets(
     search = _Search(table, counter, scout, columns, secret, confidence, rng)
     pairs = _pairs(names)
     readings = search.look(pairs, progress)
-    best = max(pairs, key=lambda pair: readings[pair])
+    best = best_pair = max(pairs, key=lambda pair: readings[pair])
     chosen = [best]
-    odd = max(pairs, key=lambda p: readings[p] - search.alone(p[0], 2) - search.alone(p[1], 2))
-    if odd != best:
+    together = {p: readings[p] - search.alone(p[0], 2) - search.alone(p[1], 2) for p in pairs}
+    odd = max(pairs, key=lambda p: together[p])
+    if odd != best and together[odd] > 0.0:
         chosen.append(odd)
     for _ in range(3, min(size, len(names)) + 1):
         wider = [(*best, name) for name in names if name not in best]
@@ -61,6 +62,8 @@ def best_sets(
         best = max(wider, key=lambda names: readings[names])
         chosen.append(best)
     found = [search.read(names) for names in chosen]
+    # The quick reading chose the odd pair; the corrected one may take its interaction back.
+    found = [f for f in found if f.names != odd or odd == best_pair or f.interaction > 0.0]
     return tuple(sorted(found, key=lambda f: (len(f.names), -f.leakage.value)))
 
 
