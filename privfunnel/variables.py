@@ -204,7 +204,7 @@ def few_values(column: npt.NDArray[Any]) -> bool:
     # A look at the first rows settles almost every continuous column without a full sort.
     if len(np.unique(column[:1000])) > MAX_LEVELS:
         return False
-    levels = len(encode(column)[1])
+    levels = len(np.unique(column))
     whole = np.array_equal(column, np.round(column))
     return levels <= min(MAX_LEVELS, max(10 if whole else 2, len(column) // 5))
 
