@@ -14,6 +14,7 @@ from pathlib import Path
 BENCHMARKS = {
     "fsmi": (("fsmi_beams", "fsmi_maps", "fsmi_tiles"), "kernels of a beam, poses and whole maps"),
     "voxels": (("fsmi_voxels",), "3-D: rays, information by runs, memory, files; OctoMap"),
+    "meaning": (("fsmi_meaning",), "what the measures claim against the truth; no timings"),
     "mi": (("mi_panel",), "estimators over tasks with known information; resumable"),
     "audit": (("audit",), "audits: full, out of core (--rows), and on known leakage (--repeat)"),
     "explore": (("explore",), "strategies over generated floor plans; resumable"),

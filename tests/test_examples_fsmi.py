@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from examples import explore_irsim, explore_own_simulator, map_surface
+from examples import compare_surfaces, explore_irsim, explore_own_simulator, map_surface
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,7 +29,19 @@ def test_map_surface(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert (tmp_path / "a" / "s.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("example", [explore_own_simulator, map_surface])
+def test_compare_surfaces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    compare_surfaces.main(str(tmp_path / "s.png"), stride=16)
+    ranks = re.findall(r"Spearman (.+)", capsys.readouterr().out)
+    assert len(ranks) == 7
+    assert float(ranks[0]) == 1.0
+    assert all(float(rank) > 0.9 for rank in ranks[1:3])
+    assert (tmp_path / "s.png").stat().st_size > 50_000
+
+
+@pytest.mark.parametrize("example", [compare_surfaces, explore_own_simulator, map_surface])
 def test_examples_are_short(example: object) -> None:
     path = Path(str(example.__file__))  # type: ignore[attr-defined]
     assert len(path.read_text().splitlines()) < 60
