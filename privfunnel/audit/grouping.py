@@ -16,7 +16,7 @@ from privfunnel.variables import Codes
 
 MOST_BINS = 10
 # Levels that are told apart in one column, however many people there are.
-MOST_LEVELS = 1000
+MOST_LEVELS = 5000
 OTHER = "(other)"
 
 
