@@ -11,6 +11,7 @@ from privfunnel.audit.details import (
     Subgroup,
     Suggestion,
     Sureness,
+    Surest,
     Upper,
 )
 from privfunnel.audit.findings import (
@@ -70,6 +71,7 @@ def sample() -> Findings:
         people=People(
             400, "values, numbers as ten groups", 20, 2, 1, 3, 7, 30, 2.5,
             ((0.5, 0.2), (0.9, 1.1), (0.99, 1.3)), (Sureness(0.9, 80, 0.95),),
+            Surest("yes", 10, 0.9, 0.4),
         ),
         subgroups=(Subgroup("women", 210, estimate(0.33, 0.2, 0.4), 0.85, 0.55),),
         gains=Gains(0.6, 0.82, 0.451),

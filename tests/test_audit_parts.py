@@ -143,6 +143,20 @@ def test_people_are_counted_by_hand() -> None:
     assert people.pure_by_chance == pytest.approx(2 * 2 * 0.5)
 
 
+def test_a_rare_value_is_found_among_the_suspects() -> None:
+    # One in fifty has it, half of them show a sign that nobody else shows: accuracy hardly moves.
+    n = 4000
+    s = (np.arange(n) % 50 == 0).astype(np.int64)
+    sign = (np.arange(n) % 100 == 0).astype(float)
+    crowd = attack_together(sign[:, None], s, confidence=0.95, rng=np.random.default_rng(0))
+    table = read_table({"sign": sign})
+    surest = people_of(table, s, crowd.best, ("healthy", "ill")).surest
+    assert surest is not None
+    assert (surest.level, surest.n, surest.share) == ("ill", 40, 1.0)
+    assert surest.base == pytest.approx(0.02)
+    assert crowd.attackers[0].accuracy < 0.995
+
+
 def test_parts_of_levels_add_up_to_the_leakage() -> None:
     s, z = exact(1000, 0.1)
     table, _codes, rows = opened({"s": s, "z": z})

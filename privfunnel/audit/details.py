@@ -59,6 +59,20 @@ class Sureness:
 
 @final
 @dataclass(frozen=True)
+class Surest:
+    """The people for whom an attacker finds the rarest sensitive value likeliest: who has it.
+
+    `share` of these n people have it, `base` of all do.
+    """
+
+    level: str
+    n: int
+    share: float
+    base: float
+
+
+@final
+@dataclass(frozen=True)
 class People:
     """Person by person: who shares what with whom, and what unseen people lose.
 
@@ -76,6 +90,7 @@ class People:
     pure_by_chance : how many would be expected if the columns told nothing.
     tail : (share of people, log2 q(s|z)/p(s) [bit]) of the strongest attacker on unseen people.
     sure : what becomes of the attacker's surest guesses.
+    surest : the one in a hundred people (at least ten) whom it suspects most of the rarest value.
     """
 
     n: int
@@ -89,6 +104,7 @@ class People:
     pure_by_chance: float
     tail: tuple[tuple[float, float], ...] = ()
     sure: tuple[Sureness, ...] = ()
+    surest: Surest | None = None
 
 
 @final

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from privfunnel.audit.counted import Rows
-from privfunnel.audit.details import Group, LevelPart, People, Sureness
+from privfunnel.audit.details import Group, LevelPart, People, Sureness, Surest
 from privfunnel.audit.grouping import Grouping, fit_grouping
 from privfunnel.audit.measure import most_groups
 from privfunnel.columns import Table
@@ -23,12 +23,18 @@ SHOWN_LEVELS = 5
 SHOWN_GROUPS = 8
 # Levels that tell less than this share of what the first one tells are not worth a line.
 LEAST_PART = 0.02
+FEWEST_SUSPECTS = 10
 TAIL = (0.5, 0.9, 0.99)
 SURE = (0.8, 0.9, 0.95, 0.99)
 
 
-def people_of(chosen: Table, secret: Codes, best: Attack | None) -> People:
-    """Cells of people with the same released values; what the best attacker knows of each."""
+def people_of(
+    chosen: Table, secret: Codes, best: Attack | None, levels: tuple[str, ...] = ()
+) -> People:
+    """Cells of people with the same released values; what the best attacker knows of each.
+
+    `levels` are the names of the sensitive values that the attacker told apart.
+    """
     numbers = any(c.kind == "continuous" for c in chosen)
     codes = joint_codes(
         [c.coded[0] if c.kind == "discrete" else fit_grouping(c, 10).codes(c) for c in chosen]
@@ -50,6 +56,7 @@ def people_of(chosen: Table, secret: Codes, best: Attack | None) -> People:
         pure_by_chance=by_chance,
         tail=() if best is None else _tail(best),
         sure=() if best is None else _sure(best),
+        surest=None if best is None else _surest(best, levels),
     )
 
 
@@ -67,6 +74,17 @@ def _sure(best: Attack) -> tuple[Sureness, ...]:
         if those.any():
             found.append(Sureness(limit, int(those.sum()), float(right[those].mean())))
     return tuple(found)
+
+
+def _surest(best: Attack, levels: tuple[str, ...]) -> Surest | None:
+    # Accuracy says nothing of a rare value: who is suspected most, and how many of them have it?
+    rare = int(best.prior.argmin())
+    n = max(FEWEST_SUSPECTS, len(best.codes) // 100)
+    if n > len(best.codes) // 2:
+        return None
+    suspects = np.argsort(-best.probabilities[:, rare], kind="stable")[:n]
+    share = float((best.codes[suspects] == rare).mean())
+    return Surest(levels[rare], n, round(share, 2), float(best.prior[rare]))
 
 
 def level_parts(

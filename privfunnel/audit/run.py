@@ -121,7 +121,12 @@ class Run:
             sets=sets,
             levels=self._levels(columns),
             groups=self._groups(columns, sets),
-            people=people_of(self.chosen, self.codes, crowd.best),
+            people=people_of(
+                self.chosen,
+                self.codes,
+                crowd.best,
+                tuple(self.grouping.labels[k] for k in np.unique(self.codes[crowd.rows])),
+            ),
             upper=self.upper,
         )
         found = self._on_request(found, crowd, seeds[3], seeds[5])

@@ -179,6 +179,12 @@ def _people(people: People, found: Findings) -> Section:
         for s in people.sure
         if s.n >= 10
     ]
+    if people.surest is not None:
+        top = people.surest
+        lines.append(
+            f"Of the {top.n:,} people whom it suspects most of {name} = {top.level}, "
+            f"{percent(top.share)} have it; of all people {percent(top.base)} do."
+        )
     hint = "Counts are of this table. Small groups single people out even where no leak is read."
     return Section("Person by person", hint, lines=tuple(lines))
 
