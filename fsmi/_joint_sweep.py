@@ -73,16 +73,17 @@ def near_strip(
             lo, hi = strip_span(line + shift[start - near + i], width, w)
             step = slope * a.dtype.type(i) - a.dtype.type(1 if stream else 0)
             first, last = strip_span(line + shift[r], width, w) if r < n else (0, 0)
-            at = np.uintp(rows[min(r, n - 1)] + line + shift[min(r, n - 1)])
+            at = np.uintp(rows[min(r, n - 1)] + line + shift[min(r, n - 1)] + first)
             if first == lo and last == hi and far.size == 0:
-                for c in range(np.uintp(lo), np.uintp(hi)):
-                    there, more = weighted[c], plain[c]
-                    ahead_w[slot + c] = there
-                    ahead_i[slot + c] = more
-                    gain = reach[c] * a[at + c]
-                    weighted[c] = there + step * gain
-                    plain[c] = more + slope * gain
-                    reach[c] *= b[at + c]
+                for j in range(np.uintp(hi - lo)):
+                    k = np.uintp(lo) + j
+                    there, more = weighted[k], plain[k]
+                    ahead_w[slot + k] = there
+                    ahead_i[slot + k] = more
+                    gain = reach[k] * a[at + j]
+                    weighted[k] = there + step * gain
+                    plain[k] = more + slope * gain
+                    reach[k] *= b[at + j]
             else:
                 for c in range(np.uintp(lo), np.uintp(hi)):
                     ahead_w[slot + c] = weighted[c]
@@ -91,11 +92,12 @@ def near_strip(
                     place = np.uintp(r * width)
                     for c in range(np.uintp(lo), np.uintp(hi)):
                         ahead_w[slot + c] += reach[c] * far[place + c]
-                for c in range(np.uintp(first), np.uintp(last)):
-                    gain = reach[c] * a[at + c]
-                    weighted[c] += step * gain
-                    plain[c] += slope * gain
-                    reach[c] *= b[at + c]
+                for j in range(np.uintp(last - first)):
+                    k = np.uintp(first) + j
+                    gain = reach[k] * a[at + j]
+                    weighted[k] += step * gain
+                    plain[k] += slope * gain
+                    reach[k] *= b[at + j]
 
 
 @fused

@@ -169,27 +169,30 @@ def prefix_block(
         lo, hi = strip_span(line + shift[q - block], width, w)
         slot = np.uintp(i * width)
         first, last = (0, 0) if q >= top else strip_span(line + shift[q], width, w)
-        at, more = np.uintp(rows[min(q, top)] + shift[min(q, top)] + line), slot + np.uintp(width)
+        here = min(q, top)
+        at, more = np.uintp(rows[here] + shift[here] + line + first), slot + np.uintp(width)
         if first == lo and last == hi:
-            for k in range(np.uintp(lo), np.uintp(hi)):
+            for j in range(np.uintp(hi - lo)):
+                k = np.uintp(lo) + j
                 told, read, there = gain[k], mass[k], reach[k]
                 ahead_i[slot + k] = told
                 ahead_m[slot + k] = read
                 step = ahead_m[more + k]
                 gain[k] = told + there * (ahead_i[more + k] + lost[k] * step)
                 mass[k] = read + there * step
-                lost[k] += e[at + k]
-                reach[k] = there * (one - o[at + k])
+                lost[k] += e[at + j]
+                reach[k] = there * (one - o[at + j])
             continue
-        for k in range(np.uintp(lo), np.uintp(hi)):
-            ahead_i[slot + k] = gain[k]
-            ahead_m[slot + k] = mass[k]
-        for k in range(np.uintp(first), np.uintp(last)):
+        for c in range(np.uintp(lo), np.uintp(hi)):
+            ahead_i[slot + c] = gain[c]
+            ahead_m[slot + c] = mass[c]
+        for j in range(np.uintp(last - first)):
+            k = np.uintp(first) + j
             step = ahead_m[more + k]
             gain[k] += reach[k] * (ahead_i[more + k] + lost[k] * step)
             mass[k] += reach[k] * step
-            lost[k] += e[at + k]
-            reach[k] *= one - o[at + k]
+            lost[k] += e[at + j]
+            reach[k] *= one - o[at + j]
 
 
 # Any window: the same sums tap by tap ------------------------------------------------------------

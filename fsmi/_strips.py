@@ -68,3 +68,11 @@ def strip_span(first: int, width: int, w: int) -> tuple[int, int]:
     lo = min(width, max(0, -first) // LANES * LANES)
     hi = min(width, (max(0, w - first) + LANES - 1) // LANES * LANES)
     return lo, max(lo, hi)
+
+
+@kernel
+def look_up(codes: npt.NDArray[np.uint8], table: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+    """`table[codes]` (256,) into `out`, both (h, w)."""
+    for i in range(codes.shape[0]):
+        for j in range(codes.shape[1]):
+            out[i, j] = table[np.uintp(codes[i, j])]

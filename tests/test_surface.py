@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsmi import OccupancyGrid, RangeSensor, mi_map, monte_carlo_mi, scan_mi
-from fsmi.surface import angle_step, default_threads
+from fsmi import MEASURES, OccupancyGrid, RangeSensor, mi_map, monte_carlo_mi, scan_mi
+from fsmi.surface import SWEEP_MEASURES, angle_step, default_threads
 from tests import reference_maps as ref
 
 LN2 = math.log(2.0)
@@ -41,14 +42,15 @@ def tables(cells: np.ndarray, sensor: RangeSensor, measure: str) -> tuple[dict, 
 def per_origin(
     cells: np.ndarray, sensor: RangeSensor, measure: str = "approx_fsmi", *, theta: float = 0.0,
     joint: bool = False, resolution: float = 1.0,
+    origins: list[tuple[int, int]] | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """The surface [bit], one digital line per cell and beam."""
+    """The surface [bit], one digital line per cell (of `origins`, if given) and beam."""
     o, occ, emp = tables(cells, sensor, measure)
     length, sigma = sensor.max_range / resolution, sensor.sigma / resolution
     sigma = 0.0 if measure == "shannon" else sigma
     out = np.zeros(cells.shape)
     for angle in sensor.angles() + theta:
-        for origin in np.ndindex(*cells.shape):
+        for origin in origins or np.ndindex(*cells.shape):
             line, spacing = ref.line_in_range(cells.shape, origin, angle, length)
             p, hit, miss = ([t[c] for c in line] for t in (o, occ, emp))
             if joint:
@@ -116,9 +118,7 @@ def test_sweep_equals_the_sum_over_origins_anywhere(
 @pytest.mark.parametrize("octant", range(8))
 @pytest.mark.parametrize("offset", [0.0, 0.3])
 @pytest.mark.parametrize("sigma", [0.0, 0.8])
-def test_exact_octant_angles_and_between(
-    octant: int, offset: float, sigma: float
-) -> None:  # trap 9
+def test_trap_9_octants_and_their_edges(octant: int, offset: float, sigma: float) -> None:
     cells = some_cells(11, (6, 9))
     sensor = RangeSensor(1, max_range=5.0, sigma=sigma)
     theta = octant * math.pi / 4 + offset
@@ -128,27 +128,49 @@ def test_exact_octant_angles_and_between(
 
 @pytest.mark.parametrize("width", [500, 512])
 @pytest.mark.parametrize("tall", [False, True])
-def test_wide_maps(width: int, tall: bool) -> None:  # trap 9
+def test_trap_9_maps_500_and_512_wide(width: int, tall: bool) -> None:
     shape = (width, 2) if tall else (2, width)
     cells = np.full(shape, 0.02, dtype=np.float32)
     cells.flat[::37] = 0.9
-    grid, sensor = OccupancyGrid(cells, 1.0), RangeSensor(3, fov=0.3, max_range=1e9)
     theta = math.pi / 2 if tall else 0.0
-    got = mi_map(grid, sensor, theta=theta, dtype=np.float64)
-    o, occ, emp = tables(cells, sensor, "approx_fsmi")
-    for origin in [(0, 0), (1, 0), (shape[0] - 1, shape[1] - 1), (shape[0] // 2, shape[1] // 2)]:
-        total = 0.0
-        for angle in sensor.angles() + theta:
-            line, _ = ref.digital_line(shape, origin, angle)
-            gains = [o[c] * occ[c] + (1 - o[c]) * emp[c] for c in line]
-            total += ref.weighted_beam([o[c] for c in line], gains, [1.0] * len(line))
-        assert got[origin] == pytest.approx(total / LN2, rel=1e-10)
+    ends = [(0, 0), (1, 0), (shape[0] - 1, shape[1] - 1), (shape[0] // 2, shape[1] // 2)]
+    for sensor in (RangeSensor(3, 0.3, 1e9), RangeSensor(3, 0.3, 60.0, sigma=1.0)):
+        got = mi_map(OccupancyGrid(cells, 1.0), sensor, theta=theta, dtype=np.float64)
+        expected = per_origin(cells, sensor, theta=theta, origins=ends)
+        for origin in ends:
+            assert got[origin] == pytest.approx(expected[origin], rel=1e-10)
+
+
+@pytest.mark.parametrize("theta", [0.0, 0.7, -2.0])
+@pytest.mark.parametrize(
+    ("sensor", "joint"),
+    [
+        (RangeSensor(2, 0.1, 70.0), False),
+        (RangeSensor(2, 0.1, 70.0, sigma=1.0), False),
+        (RangeSensor(2, 0.1, 70.0, sigma=1.5), False),
+        (RangeSensor(2, 0.01, 1e9), True),
+        (RangeSensor(2, 0.03, 70.0), True),
+    ],
+)
+def test_maps_of_several_strips(theta: float, sensor: RangeSensor, joint: bool) -> None:
+    """Maps wider than the scratch holds lines, at the seams of their strips."""
+    shape = (90, 60) if numba.config.DISABLE_JIT else (90, 700)
+    cells = np.random.default_rng(3).uniform(0, 0.08, shape).astype(np.float32)
+    surface = mi_map(OccupancyGrid(cells, 1.0), sensor, theta=theta, joint=joint, dtype=np.float64)
+    rows = (2, 44, 87)
+    origins = [(i, j) for i in rows for j in range(3, shape[1], shape[1] // 14)]
+    expected = per_origin(cells, sensor, theta=theta, joint=joint, origins=origins)
+    for origin in origins:
+        assert surface[origin] == pytest.approx(expected[origin], rel=1e-10)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("sigma", [0.0, 0.8])
-def test_uniform_maps(value: float, sigma: float) -> None:  # traps 6 and 9
-    cells = np.full((6, 7), value, dtype=np.float32)
+@pytest.mark.parametrize("shape", [(1, 1), (6, 7)])
+def test_trap_9_one_cell_free_solid_and_unknown_maps(
+    value: float, sigma: float, shape: tuple[int, int]
+) -> None:  # and trap 6
+    cells = np.full(shape, value, dtype=np.float32)
     sensor = RangeSensor(8, max_range=3.0, sigma=sigma)
     got = mi_map(OccupancyGrid(cells, 1.0), sensor, dtype=np.float64)
     np.testing.assert_allclose(got, per_origin(cells, sensor), rtol=1e-10, atol=1e-13)
@@ -270,6 +292,57 @@ def test_poses_and_sweep_rank_alike(joint: bool) -> None:
     assert np.isnan(some).sum() == 14 * 14 - 2
 
 
+@pytest.mark.parametrize("measure", sorted(MEASURES))
+@pytest.mark.parametrize("max_range", [2.5, 1e9])
+def test_a_surface_of_every_measure(measure: str, max_range: float) -> None:
+    """Swept where there is a sweep, else pose by pose; the two rank cells alike."""
+    cells = np.full((5, 6), 0.1, dtype=np.float32)
+    cells[:, 0] = cells[2, 3] = 0.9
+    cells[3:, 2:] = 0.5
+    grid, sensor = OccupancyGrid(cells, 1.0), RangeSensor(8, max_range=max_range, sigma=0.5)
+    exact = mi_map(grid, sensor, measure=measure, method="poses")
+    surface = mi_map(grid, sensor, measure=measure)
+    assert surface.shape == exact.shape
+    assert np.corrcoef(exact.ravel(), surface.ravel())[0, 1] > 0.8
+    swept = measure in SWEEP_MEASURES and (measure != "fcmi" or max_range > 10)
+    if swept:
+        np.testing.assert_array_equal(
+            mi_map(grid, sensor, measure=measure, method="sweep"), surface
+        )
+    else:
+        np.testing.assert_array_equal(exact, surface)
+        with pytest.raises(ValueError, match="poses"):
+            mi_map(grid, sensor, measure=measure, method="sweep")
+
+
+def test_joint_surface_without_no_hits_goes_pose_by_pose() -> None:
+    grid = OccupancyGrid(some_cells(5, (4, 5)), 1.0)
+    sensor = RangeSensor(6, max_range=3.0, count_no_hit=False)
+    exact = mi_map(grid, sensor, joint=True, method="poses")
+    np.testing.assert_array_equal(mi_map(grid, sensor, joint=True), exact)
+
+
+@pytest.mark.parametrize("n_beams", [1, 40])
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("method", ["sweep", "poses"])
+def test_progress_reaches_one_and_may_interrupt(n_beams: int, n_threads: int, method: str) -> None:
+    grid, sensor = OccupancyGrid(some_cells(2, (30, 30)), 1.0), RangeSensor(n_beams, max_range=2.0)
+    seen: list[float] = []
+
+    def stop(fraction: float, text: str) -> None:
+        seen.append(fraction)
+        assert text.startswith("information map: 1 of" if method == "sweep" else "information map:")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mi_map(grid, sensor, method=method, n_threads=n_threads, progress=stop)
+    assert len(seen) == 1
+    seen.clear()
+    mi_map(grid, sensor, method=method, n_threads=n_threads, progress=lambda f, _: seen.append(f))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
 GRID = OccupancyGrid.unknown(3, 3, 1.0)
 SENSOR = RangeSensor(n_beams=4, max_range=2.0)
 
@@ -278,8 +351,8 @@ SENSOR = RangeSensor(n_beams=4, max_range=2.0)
     ("options", "message"),
     [
         ({"measure": "fmsi"}, "approx_fsmi"),
-        ({"measure": "csqmi"}, 'method="poses"'),
-        ({"method": "sweeps"}, "one of sweep, poses"),
+        ({"measure": "csqmi", "method": "sweep"}, 'method="poses"'),
+        ({"method": "sweeps"}, "one of auto, sweep, poses"),
         ({"base": 1.0}, "base is 1.0"),
         ({"theta": math.nan}, "theta is nan"),
         ({"dtype": np.int32}, "float32, float64"),
@@ -287,7 +360,10 @@ SENSOR = RangeSensor(n_beams=4, max_range=2.0)
         ({"n_threads": True}, "n_threads is True"),
         ({"mask": np.ones((2, 3), dtype=np.bool_)}, "mask has shape"),
         ({"mask": np.ones((3, 3))}, "need bool"),
-        ({"joint": True, "sensor": replace(SENSOR, count_no_hit=False)}, "counts no-hits"),
+        (
+            {"joint": True, "method": "sweep", "sensor": replace(SENSOR, count_no_hit=False)},
+            "counts no-hits",
+        ),
     ],
 )
 def test_bad_input(options: dict, message: str) -> None:
