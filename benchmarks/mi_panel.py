@@ -1,9 +1,10 @@
 """The panel of tasks with known information: error, coverage, false alarms and seconds.
 
 `python3 dev.py bench mi [--sizes 300,1000] [--methods ksg,auto] [--peers] [--tasks TEXT]
-[--seeds 1] [--minutes M] [--out FOLDER]`. Each finished cell is appended to FOLDER/mi_panel.csv
+[--seeds 1] [--minutes M] [--out FOLDER] [--coverage REPETITIONS]`. Each finished cell is appended to FOLDER/mi_panel.csv
 and skipped on the next run, so a run may be interrupted at any time; with --minutes it stops by
-itself. Tasks are those of `privfunnel.panel`.
+itself. Tasks are those of `privfunnel.panel`. With --coverage the classifier's lower ends are
+counted instead (`benchmarks.mi_coverage`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.mi_coverage import coverage
 from benchmarks.mi_knn import installed
 from privfunnel import METHODS, estimate_mi
 from privfunnel.datasets import Task
@@ -162,22 +164,52 @@ def summary(cells: list[Cell]) -> list[dict[str, object]]:
 
 
 def picture(cells: list[Cell], path: Path) -> None:
-    """Mean error against n on the continuous tasks, and against CPU seconds."""
+    """Mean error against n on all numeric tasks of each method, and each task at the largest n."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
     table = [row for row in summary(cells) if row["group"] == "continuous"]
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
-    for method in sorted({str(row["method"]) for row in table}):
-        part = [row for row in table if row["method"] == method]
-        for axis, field in zip(axes, ("n", "cpu_s"), strict=True):
-            axis.plot([r[field] for r in part], [r["error"] for r in part], "o-", label=method)
-    axes[0].set(xscale="log", yscale="log", xlabel="rows", ylabel="mean absolute error [nat]")
-    axes[1].set(xscale="log", xlabel="CPU seconds a task")
-    axes[0].legend(fontsize=7)
-    figure.savefig(path, dpi=120)
+    methods = sorted({str(row["method"]) for row in table}, key=lambda name: name != "auto")
+    colours = {name: f"C{i % 10}" for i, name in enumerate(methods)}
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(11, 7.5), layout="constrained", width_ratios=(2, 3)
+    )
+    for name in methods:
+        part = [row for row in table if row["method"] == name]
+        label = f"{name} ({part[-1]['tasks']} tasks)"
+        style = {"lw": 2.5, "ms": 7} if name == "auto" else {"lw": 1.2, "ms": 4}
+        left.plot(
+            [r["n"] for r in part],
+            [r["error"] for r in part],
+            "o-",
+            color=colours[name],
+            label=label,
+            **style,
+        )
+    left.set(xscale="log", yscale="log", xlabel="rows", ylabel="mean absolute error [nat]")
+    left.legend(fontsize=8)
+    most = max(cell["n"] for cell in cells)
+    last = [c for c in cells if c["n"] == most and c["group"] == "continuous"]
+    names = list(dict.fromkeys(cell["task"].split(" [")[0] for cell in last))
+    places = {name: i for i, name in enumerate(names)}
+    for name in methods:
+        own = [cell for cell in last if cell["method"] == name]
+        right.plot(
+            [cell["value"] - cell["truth"] for cell in own],
+            [places[cell["task"].split(" [")[0]] for cell in own],
+            "o" if name == "auto" else "x",
+            color=colours[name],
+            ms=6 if name == "auto" else 4,
+        )
+    right.axvline(0, color="0.6", lw=0.8)
+    right.set_yticks(range(len(names)), names, fontsize=7)
+    right.invert_yaxis()
+    right.set_xlabel(f"reading - truth at {most} rows [nat]")
+    right.set_xscale("symlog", linthresh=0.05)
+    right.grid(axis="y", lw=0.3)
+    figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
@@ -190,7 +222,10 @@ def rows(argv: list[str]) -> list[dict[str, object]]:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--out", type=Path, default=Path("out/mi_panel"))
+    parser.add_argument("--coverage", type=int, default=0)
     options = parser.parse_args(argv)
+    if options.coverage:
+        return coverage(options.coverage, 60 * options.minutes)
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "mi_panel.csv"
     measure(path, options)

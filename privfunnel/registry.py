@@ -103,6 +103,11 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             "any",
             {"critics": ("hybrid:smile",), "reading": "smile", "name": "smile"},
         ),
+        "club": Method(
+            "privfunnel.estimators.club:club_mi",
+            "a heuristic: an upper bound only if the fitted law of y given x is the true one",
+            "any",
+        ),
         "js": _neural("hybrid:js", "held-out; Jensen-Shannon (logistic) training"),
         "classifier": _classifier(
             ("boosted trees", "logistic"), "held-out lower bound: the better of trees and logistic"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -185,13 +186,17 @@ def _top(scores: Scores) -> float:
 
 
 def held_out(
-    readings: list[FoldReading], *, method: str, confidence: float, bound: Bound = "lower"
+    readings: list[FoldReading],
+    *,
+    method: str,
+    confidence: float,
+    bound: Bound = "lower",
+    **details: Any,
 ) -> Estimate:
     """The cross-fitted reading of some folds, each person read once [nat]."""
     terms = np.concatenate([fold.terms for fold in readings])
     centred = np.concatenate([fold.terms - fold.terms.mean() for fold in readings])
     n = len(terms)
-    details: dict[str, float] = {}
     raw, error = float(terms.mean()), float(np.sqrt((centred**2).sum() / (n - len(readings)) / n))
     power = normal_quantile(confidence) + normal_quantile(0.8)
     half, least = normal_quantile(0.5 + confidence / 2) * error, 2 * power**2 / n
