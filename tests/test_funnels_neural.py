@@ -39,9 +39,9 @@ def funnel() -> NeuralFunnel:
 def exact_leakage(funnel: NeuralFunnel) -> float:
     """I(S;Z) [bit] of the known channel, from many draws of the known source."""
     x, s = shifted(3000, seed=9)
-    inputs = torch.from_numpy(funnel._get().encoding.apply(x)).float()
+    inputs = torch.from_numpy(funnel._get().inputs.of_x.apply(x)).float()
     with torch.no_grad():
-        mean = funnel._get().channel.mean(inputs).numpy()[:, 0]
+        mean = funnel._get().channel.law(inputs).numpy()[:, 0]
     z = mean + 0.3 * np.random.default_rng(1).normal(size=len(mean))
     square = -0.5 * ((z[:, None] - mean[None, :]) / 0.3) ** 2
     dense = [np.exp(square[:, s == k]).mean(axis=1) for k in (0, 1)]
@@ -101,7 +101,7 @@ def test_task_utility_keeps_the_task_and_not_the_secret() -> None:
 
 def test_a_release_that_cannot_be_trained_is_marked_as_over() -> None:
     x, s = shifted(300)
-    funnel = NeuralFunnel(0.001, attackers=FEW, utility="channel", n_steps=1, rng=0).fit(x, s)
+    funnel = NeuralFunnel(0.001, attackers=FEW, utility="distortion", n_steps=1, rng=0).fit(x, s)
     assert funnel.status == "over"
     assert "over" in repr(funnel)
 

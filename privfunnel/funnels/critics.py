@@ -81,7 +81,7 @@ class Adversary(nn.Module):
         apart = torch.logsumexp(scores + self.prior.log(), dim=2)
         return own.mean(dim=1) - torch.logsumexp(apart, dim=1) + math.log(apart.shape[1])
 
-    def crossed(self, z: Tensor, s: Tensor) -> Tensor:
+    def crossed(self, z: Tensor, s: Tensor, law: Tensor | None = None) -> Tensor:
         """What training holds under the budget: mean of own and other half's reading, a scalar."""
         other = self.reading(z.flip(0), s.flip(0))
         return 0.5 * (self.reading(z, s).mean() + other.mean())

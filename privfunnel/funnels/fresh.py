@@ -16,13 +16,15 @@ from scipy.special import logsumexp
 from privfunnel.columns import quantile_bins
 from privfunnel.entropy import FloatArray
 from privfunnel.estimate import Estimate, estimate_mi, from_reading, normal_quantile
-from privfunnel.estimators.attackers import FAMILIES, attack
+from privfunnel.estimators.attackers import FAMILIES, Attack, attack
 from privfunnel.variables import Codes
 
 Status = Literal["within", "over", "undecided"]
 # Groups that a continuous secret is cut into: merging values can only lower a reading.
 SECRET_BINS = 4
 MINE = "mine"
+CHANNEL = "known channel"
+_FLOOR = 1e-4
 ATTACKERS = (*FAMILIES, MINE)
 _QUICK = 2000
 
@@ -35,17 +37,20 @@ def fresh_leakage(
     rng: np.random.Generator,
     numbers: FloatArray | None = None,
     attackers: tuple[str, ...] = ATTACKERS,
+    known: Attack | None = None,
 ) -> Estimate:
     """The worst of all attackers on released features (m, d), secret (m,) [nat].
 
     MINE reads the secret as `numbers` (m,) where it is continuous, the classifiers its groups.
+    `known` is one more attack, by somebody who knows the channel.
     `details["attackers"]` holds every reading [bit]; the interval is corrected for their number.
     """
     closed = np.unique(secret, return_inverse=True)[1].astype(np.int64)
     if closed.max() < 1:
         return from_reading(0.0, method="none", n=len(secret), bound="lower", note="one level")
-    level = 1.0 - (1.0 - confidence) / len(attackers)
-    readings = [
+    level = 1.0 - (1.0 - confidence) / (len(attackers) + (known is not None))
+    readings = [] if known is None else [known.reading(confidence=level)]
+    readings += [
         attack(released, closed, name, rng=rng).reading(confidence=level)
         for name in attackers
         if name != MINE
@@ -55,6 +60,31 @@ def fresh_leakage(
     worst = max(readings, key=lambda e: float(e.details["raw"]))
     said = {e.method: float(e.details["raw"]) / math.log(2) for e in readings}
     return dataclasses.replace(worst, details={**worst.details, "attackers": said})
+
+
+def known_channel(
+    z: FloatArray,
+    codes: Codes,
+    law: FloatArray,
+    law_codes: Codes,
+) -> Attack:
+    """The guess of somebody who knows the noise and has other people's X and S: Bayes' rule.
+
+    Parameters
+    ----------
+    z, codes : (m, k), (m,) released people and their secrets, in levels 0 to n - 1.
+    law, law_codes : (r, 2 k), (r,) means and log standard deviations of other people's releases.
+    """
+    k, n = z.shape[1], int(max(codes.max(), law_codes.max())) + 1
+    mean, log_spread = law[:, :k], law[:, k:]
+    weight = np.exp(-2.0 * log_spread)
+    apart = -0.5 * (z**2 @ weight.T - 2.0 * z @ (mean * weight).T + (mean**2 * weight).sum(axis=1))
+    apart -= log_spread.sum(axis=1)
+    near = np.exp(apart - apart.max(axis=1, keepdims=True))
+    chances = near @ np.eye(n)[law_codes] + 1e-12
+    chances = np.maximum(chances / chances.sum(axis=1, keepdims=True), _FLOOR)
+    prior = np.maximum(np.bincount(codes, minlength=n) / len(codes), 1e-9)
+    return Attack(CHANNEL, codes, chances / chances.sum(axis=1, keepdims=True), prior)
 
 
 def check_attackers(attackers: tuple[str, ...]) -> tuple[str, ...]:
@@ -103,11 +133,11 @@ def quick_leakage(released: FloatArray, secret: Codes, rng: np.random.Generator)
     return max(readings)
 
 
-def secret_codes(values: FloatArray, discrete: bool) -> Codes:
+def secret_codes(values: FloatArray, discrete: bool, n_groups: int = SECRET_BINS) -> Codes:
     """Codes (n,) of one column of secrets: levels, or quantile groups of numbers."""
     if discrete:
         return np.unique(values, return_inverse=True)[1].astype(np.int64)
-    return quantile_bins(values, SECRET_BINS)
+    return quantile_bins(values, n_groups)
 
 
 def status_of(leakage: Estimate, budget: float) -> Status:
@@ -129,21 +159,24 @@ def aim(budget: float, n_people: int, *, confidence: float) -> float:
     return float(np.clip(root**2, 0.3 * budget, 0.8 * budget))
 
 
-def known_noise_information(mean: FloatArray, z: FloatArray, noise: float) -> Estimate:
-    """I(X;Z) [nat] of Z = mean(X) + noise N(0, I), between two bounds that need no critic.
+def known_noise_information(
+    mean: FloatArray, z: FloatArray, spread: FloatArray | float
+) -> Estimate:
+    """I(X;Z) [nat] of Z = mean(X) + spread N(0, I), between two bounds that need no critic.
 
-    Mean and draws (m, k). With the person's own term in the mixture the reading is a lower bound
-    (at most ln m), without it an upper bound (Poole et al. 2019, eqs. 10 and 12).
+    Mean, draws and spread (m, k), the last may be one number. With the person's own term in the
+    mixture the reading is a lower bound (at most ln m), without it an upper bound (Poole et al.
+    2019, eqs. 10 and 12).
     """
     m = len(z)
-    square = ((z**2).sum(axis=1)[:, None] + (mean**2).sum(axis=1)[None, :] - 2.0 * z @ mean.T) / (
-        2.0 * noise**2
-    )
-    own = -np.diag(square)
-    with_own = own - logsumexp(-square, axis=1) + math.log(m)
-    off = -square
-    np.fill_diagonal(off, -np.inf)
-    without = own - logsumexp(off, axis=1) + math.log(m - 1)
+    scale = np.broadcast_to(np.asarray(spread, dtype=np.float64), mean.shape)
+    weight = scale**-2.0
+    apart = -0.5 * (z**2 @ weight.T - 2.0 * z @ (mean * weight).T + (mean**2 * weight).sum(axis=1))
+    apart -= np.log(scale).sum(axis=1)
+    own = np.diag(apart).copy()
+    with_own = own - logsumexp(apart, axis=1) + math.log(m)
+    np.fill_diagonal(apart, -np.inf)
+    without = own - logsumexp(apart, axis=1) + math.log(m - 1)
     error = float(with_own.std(ddof=1)) / math.sqrt(m)
     value, top = float(with_own.mean()), float(without.mean())
     return from_reading(

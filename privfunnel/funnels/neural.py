@@ -11,38 +11,29 @@ import numpy as np
 
 from privfunnel.entropy import FloatArray, check_base
 from privfunnel.estimate import Estimate, Progress, Rng
-from privfunnel.estimators.attackers import attack_all, strongest
-from privfunnel.funnels.encoding import Encoding
-from privfunnel.funnels.fresh import (
-    ATTACKERS,
-    Status,
-    aim,
-    check_attackers,
-    fresh_leakage,
-    known_noise_information,
-    quick_leakage,
-    secret_codes,
-    status_of,
-)
+from privfunnel.funnels.encoding import Inputs
+from privfunnel.funnels.fresh import ATTACKERS, Status, aim, check_attackers, status_of
 from privfunnel.funnels.model_file import load_model, save_model
-from privfunnel.variables import Codes, Variable, as_variable
+from privfunnel.variables import Variable, as_variable
 
 try:
     import torch
 
     from privfunnel.funnels.channels import GaussianChannel
-    from privfunnel.funnels.critics import Adversary
-    from privfunnel.funnels.training import Settings, seeded, train
+    from privfunnel.funnels.opponents import ENGINES, Engine
+    from privfunnel.funnels.study import Plan, Study, release
+    from privfunnel.funnels.training import Trained, seeded
 except ImportError as error:  # pragma: no cover
     raise ImportError(
         f"NeuralFunnel needs torch ({error}): pip install 'privfunnel-fsmi[funnel]'"
     ) from None
 
-Engine = Literal["auto", "mine", "cross_entropy"]
-Utility = Literal["auto", "mine", "channel", "task"]
-FEWEST = 40
+Utility = Literal["auto", "mine", "channel", "task", "distortion"]
+UTILITIES = ("auto", "mine", "channel", "task", "distortion")
 # How often a release over its budget is trained again.
 ROUNDS = 3
+# Frequencies of the first layer at the start, one restart after the other.
+_FREQUENCIES = (2.0, 5.0, 1.0, 3.0)
 
 
 @dataclass(frozen=True)
@@ -50,11 +41,12 @@ class _Fitted:
     """Everything a fitted funnel holds; estimates in nats."""
 
     channel: GaussianChannel
-    encoding: Encoding
+    inputs: Inputs
     leakage: Estimate
     utility: Estimate
     in_loop: float
     inner_budget: float
+    distortion: float | None
 
 
 @final
@@ -69,15 +61,20 @@ class NeuralFunnel:
     Parameters
     ----------
     budget : largest I(S;Z), in bits unless `base` says otherwise.
-    engine : adversary of training, "mine" or "cross_entropy" (discrete S only); "auto" takes
-        cross-entropy where S is discrete.
-    utility : "mine" (a critic of I(X;Z)), "channel" (I(X;Z) from the known noise) or "task";
-        "auto" is "task" if one is given, else "mine".
-    n_outputs : dimensions of Z.
+    engine : what reads leakage in training: "mixture" (from the known noise; a continuous S in
+        groups), "mine", or "cross_entropy" (discrete S only); "auto" takes the mixture unless S
+        has very many levels.
+    utility : "mine" (a critic of I(X;Z)), "channel" (I(X;Z) from the known noise), "task", or
+        "distortion" (Z is X in its own units, as close as the budget allows, with learnt noise);
+        "auto" is "task" if one is given, else "channel".
+    n_outputs : dimensions of Z; for a distortion those of X, whatever is given.
     noise : standard deviation of the noise; f has unit power in each dimension.
     held_out : share of the people that is kept from training and read at the end.
     confidence : of the intervals.
-    n_steps : length of training.
+    n_steps : length of training; by default what the engine needs.
+    restarts : trainings from different starts, of which the best goes on.
+    annealing : share of the steps in which the budget comes down from four times as much.
+    use_sensitive : let the encoder see S as well; releasing people then needs their S.
     attackers : who reads the release at the end: families of classifiers, and "mine".
     base : unit, 2 for bits, math.e for nats.
     rng : seed or generator; the same seed gives the same funnel.
@@ -93,25 +90,34 @@ class NeuralFunnel:
         noise: float = 0.3,
         held_out: float = 0.3,
         confidence: float = 0.95,
-        n_steps: int = 800,
+        n_steps: int | None = None,
+        restarts: int = 1,
+        annealing: float = 0.2,
+        use_sensitive: bool = False,
         attackers: tuple[str, ...] = ATTACKERS,
         base: float = 2,
         rng: Rng = None,
     ) -> None:
         if not (math.isfinite(budget) and budget >= 0.0):
             raise ValueError(f"budget is {budget}; need a finite number of at least 0")
-        if engine not in ("auto", "mine", "cross_entropy"):
-            raise ValueError(f"engine must be auto, mine or cross_entropy, not {engine!r}")
-        if utility not in ("auto", "mine", "channel", "task"):
-            raise ValueError(f"utility must be auto, mine, channel or task, not {utility!r}")
+        if engine not in ENGINES:
+            raise ValueError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+        if utility not in UTILITIES:
+            raise ValueError(f"utility must be one of {', '.join(UTILITIES)}, not {utility!r}")
         if not 0.05 <= held_out <= 0.8:
             raise ValueError(f"held_out is {held_out}; need a share between 0.05 and 0.8")
-        if n_outputs < 1 or noise <= 0.0 or n_steps < 1:
+        if n_outputs < 1 or noise <= 0.0 or (n_steps is not None and n_steps < 1):
             raise ValueError("n_outputs and n_steps must be at least 1, noise above 0")
+        if restarts < 1 or not 0.0 <= annealing <= 0.9:
+            raise ValueError(
+                f"need restarts >= 1 and annealing between 0 and 0.9, not {restarts}, {annealing}"
+            )
         self._log, self._base = check_base(base), base
         self.budget, self._engine, self._utility = budget, engine, utility
         self._shape = (n_outputs, noise)
         self._held_out, self._confidence, self._n_steps = held_out, confidence, n_steps
+        self._restarts, self._annealing = restarts, annealing
+        self._use_sensitive = use_sensitive
         self._attackers, self._rng = check_attackers(attackers), rng
         self._fitted: _Fitted | None = None
 
@@ -130,63 +136,70 @@ class NeuralFunnel:
         """
         x, s = as_variable(X, name="X"), as_variable(S, name="S")
         goal = None if task is None else as_variable(task, name="task")
-        _check_sides(x, s, goal)
-        kind = self._kind_of_utility(goal)
         rng = np.random.default_rng(self._rng)
-        people = rng.permutation(len(x))
-        n_held = max(20, round(self._held_out * len(x)))
-        held, fit = people[:n_held], people[n_held:]
-        encoding = Encoding.fit(x.take(fit))
-        secret = secret_codes(s.values[:, 0], s.kind == "discrete")
-        self._check_budget(secret)
-        numbers = None if s.kind == "discrete" else s.values[held, 0]
-        inputs = torch.from_numpy(encoding.apply(x.values)).float()
+        study = Study.of(
+            x,
+            s,
+            goal,
+            self._plan(x, goal),
+            held_out=self._held_out,
+            use_sensitive=self._use_sensitive,
+            rng=rng,
+        )
+        self._check_budget(study)
         level = 1.0 - (1.0 - self._confidence) / ROUNDS
         budget = self.budget * self._log
-        inner = aim(budget, n_held, confidence=level)
+        inner = aim(budget, len(study.held), confidence=level)
         with seeded(int(rng.integers(2**31))):
-            channel = self._channel(encoding.width, kind, goal)
+            channel, trained = self._best_start(study, inner, rng, progress)
             for attempt in range(ROUNDS):
-                adversary, target = self._adversary(s, fit)
-                trained = train(
-                    channel,
-                    adversary,
-                    inputs[fit],
-                    target,
-                    budget=inner,
-                    task=_task_tensor(goal, fit),
-                    check=lambda: quick_leakage(
-                        _release(channel, inputs[fit], rng)[1], secret[fit], rng
-                    ),
-                    settings=Settings(
-                        n_steps=self._n_steps // (2 if attempt else 1),
-                        check_every=100,
-                        # Z has few dimensions: its adversary need not be held back.
-                        weight_penalty=1e-4,
-                    ),
-                    progress=_part(progress, attempt / ROUNDS, 0.9 / ROUNDS),
-                )
-                mean, z = _release(channel, inputs[held], rng)
-                leakage = fresh_leakage(z, secret[held], confidence=level, rng=rng, numbers=numbers)
-                if leakage.value <= budget:
+                leakage, law, z = study.fresh(channel, level, rng)
+                if leakage.value <= budget or attempt == ROUNDS - 1:
                     break
                 inner *= max(0.2, 0.7 * budget / leakage.value)
-        utility = _read_utility(kind, goal, held, mean, z, self._shape[1], self._confidence, rng)
+                part = _part(progress, 0.8 + 0.1 * attempt, 0.1)
+                trained = study.train(channel, inner, rng, again=True, progress=part)
+        utility = study.useful(law, z, rng)
         if progress is not None:
             progress(1.0, "done")
-        self._fitted = _Fitted(channel, encoding, leakage, utility, trained.leakage, inner)
+        self._fitted = _Fitted(
+            channel, study.seen, leakage, utility, trained.leakage, inner, study.distortion(z)
+        )
         return self
 
-    def transform(self, X: Any, rng: Rng = None) -> FloatArray:
-        """Z (n, n_outputs) of people, with new noise in each call.
+    def _best_start(
+        self, study: Study, inner: float, rng: np.random.Generator, progress: Progress | None
+    ) -> tuple[GaussianChannel, Trained]:
+        """Of all restarts the most useful one within the budget, or the one closest to it."""
+        best: tuple[tuple[bool, float], GaussianChannel, Trained] | None = None
+        share = 0.8 / self._restarts
+        for i in range(self._restarts):
+            channel = self._channel(study, i)
+            part = _part(progress, i * share, share)
+            trained = study.train(channel, inner, rng, again=False, progress=part)
+            leak = study.quick(channel, rng) if self._restarts > 1 else 0.0
+            within = leak <= inner
+            rank = (within, trained.utility if within else -leak)
+            if best is None or rank > best[0]:
+                best = rank, channel, trained
+        assert best is not None
+        return best[1], best[2]
+
+    def transform(self, X: Any, rng: Rng = None, *, S: Any = None) -> FloatArray:
+        """Z (n, n_outputs) of people, with new noise in each call; S only with `use_sensitive`.
 
         Leave `rng` alone for a real release: noise that can be drawn again is no noise. Release
         each person once.
         """
         fitted = self._get()
-        inputs = fitted.encoding.apply(as_variable(X, name="X").values)
-        generator = np.random.default_rng(rng)
-        return _release(fitted.channel, torch.from_numpy(inputs).float(), generator)[1]
+        x = as_variable(X, name="X")
+        if (S is None) == (fitted.inputs.of_s is not None):
+            need = "needs S too: transform(X, S=...)" if S is None else "does not take S"
+            raise ValueError(f"this release {need}")
+        s = None if S is None else as_variable(S, name="S")
+        inputs = torch.from_numpy(fitted.inputs.of_variables(x, s)).float()
+        z = release(fitted.channel, inputs, np.random.default_rng(rng))[1]
+        return fitted.inputs.original(z)
 
     @property
     def leakage(self) -> Estimate:
@@ -197,6 +210,11 @@ class NeuralFunnel:
     def utility(self) -> Estimate:
         """I(X;Z), or I(task;Z), on the same people."""
         return self._get().utility.to_base(self._base)
+
+    @property
+    def distortion(self) -> float | None:
+        """Mean of (Z - X)^2 over the variance of X on the same people; None for other utilities."""
+        return self._get().distortion
 
     @property
     def status(self) -> Status:
@@ -212,6 +230,8 @@ class NeuralFunnel:
     def capacity(self) -> float:
         """No release of this shape can tell more about anything: k/2 log(1 + 1/noise^2)."""
         n_outputs, noise = self._shape
+        if self._fitted is not None and self._fitted.channel.free:
+            return math.inf
         return 0.5 * n_outputs * math.log1p(noise**-2) / self._log
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -222,18 +242,47 @@ class NeuralFunnel:
             for name, tensor in fitted.channel.state_dict().items()
             if not name.startswith("critic.")
         }
+        channel = fitted.channel
         meta = {
             "budget": self.budget,
             "base": self._base,
-            "n_outputs": self._shape[0],
-            "noise": self._shape[1],
-            "encoding": fitted.encoding.to_dict(),
+            "shape": [channel.n_z, channel.noise, channel.free],
+            "inputs": fitted.inputs.to_dict(),
             "leakage": fitted.leakage.to_dict(),
             "utility": fitted.utility.to_dict(),
             "in_loop": fitted.in_loop,
             "inner_budget": fitted.inner_budget,
+            "distortion": fitted.distortion,
         }
         save_model(path, "neural", tensors, meta)
+
+    @classmethod
+    def from_parts(cls, tensors: dict[str, Any], meta: dict[str, Any]) -> Self:
+        """The funnel of a model file; use `load_funnel`."""
+        n_outputs, noise, free = meta["shape"]
+        inputs = Inputs.from_dict(meta["inputs"])
+        channel = GaussianChannel(
+            inputs.width, n_outputs, noise=noise, utility="distortion" if free else "channel"
+        )
+        channel.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
+        channel.eval()
+        funnel = cls(
+            meta["budget"],
+            n_outputs=n_outputs,
+            noise=noise,
+            base=meta["base"],
+            use_sensitive=inputs.of_s is not None,
+        )
+        funnel._fitted = _Fitted(
+            channel,
+            inputs,
+            Estimate(**meta["leakage"]),
+            Estimate(**meta["utility"]),
+            meta["in_loop"],
+            meta["inner_budget"],
+            meta["distortion"],
+        )
+        return funnel
 
     def __repr__(self) -> str:
         if self._fitted is None:
@@ -248,39 +297,47 @@ class NeuralFunnel:
             raise RuntimeError("the funnel is not fitted yet: call fit(X, S) first")
         return self._fitted
 
-    def _kind_of_utility(self, goal: Variable | None) -> str:
+    def _kind_of_utility(self, x: Variable, goal: Variable | None) -> str:
         if self._utility == "task" and goal is None:
             raise ValueError("utility='task' needs fit(X, S, task=...)")
+        if self._utility == "distortion" and any(x.nominal):
+            raise ValueError("utility='distortion' needs numbers in X: names have no distance")
         if self._utility != "auto":
             return self._utility
-        return "mine" if goal is None else "task"
+        return "channel" if goal is None else "task"
 
-    def _check_budget(self, secret: Codes) -> None:
-        p = np.bincount(secret) / len(secret)
-        top = float(-(p[p > 0] * np.log(p[p > 0])).sum()) / self._log
-        if self.budget > top * (1 + 1e-9):
+    def _plan(self, x: Variable, goal: Variable | None) -> Plan:
+        kind = self._kind_of_utility(x, goal)
+        return Plan(
+            engine=self._engine,
+            utility=kind,
+            n_outputs=x.dim if kind == "distortion" else self._shape[0],
+            n_steps=self._n_steps,
+            annealing=self._annealing,
+            attackers=self._attackers,
+            confidence=self._confidence,
+        )
+
+    def _check_budget(self, study: Study) -> None:
+        top = study.secret_entropy() / self._log
+        if study.s.kind == "discrete" and self.budget > top * (1 + 1e-9):
             raise ValueError(
                 f"budget is {self.budget:g}; S holds {top:.4g}, so every release is within it: "
                 "release X as it is, or give a smaller budget"
             )
 
-    def _channel(self, width: int, kind: str, goal: Variable | None) -> GaussianChannel:
-        n_outputs, noise = self._shape
+    def _channel(self, study: Study, start: int) -> GaussianChannel:
+        goal, kind = study.goal, study.plan.utility
         n_task = goal.n_levels if goal is not None and goal.kind == "discrete" else 0
-        return GaussianChannel(width, n_outputs, noise=noise, utility=kind, n_task=n_task)
-
-    def _adversary(self, s: Variable, fit: Codes) -> tuple[Adversary, torch.Tensor]:
-        discrete = s.kind == "discrete"
-        engine = self._engine
-        if engine == "auto":
-            engine = "cross_entropy" if discrete else "mine"
-        if not discrete:
-            scores = Encoding.fit(s.take(fit)).apply(s.values)[fit]
-            made = Adversary(self._shape[0], engine, prior=None, n_secret=scores.shape[1])
-            return made, torch.from_numpy(scores).float()
-        codes = np.unique(s.codes[fit], return_inverse=True)[1]
-        prior = torch.from_numpy(np.bincount(codes) / len(codes)).float()
-        return Adversary(self._shape[0], engine, prior=prior), torch.from_numpy(codes)
+        folding = kind in ("mine", "channel")
+        return GaussianChannel(
+            study.seen.width,
+            study.plan.n_outputs,
+            noise=self._shape[1],
+            utility=kind,
+            n_task=n_task,
+            frequency=_FREQUENCIES[start % len(_FREQUENCIES)] / (1.0 if folding else 2.0),
+        )
 
 
 def load_funnel(path: str | os.PathLike[str]) -> Any:
@@ -298,70 +355,7 @@ def load_funnel(path: str | os.PathLike[str]) -> Any:
         return TableFunnel.from_parts(tensors, meta)
     if kind != "neural":
         raise ValueError(f"{path}: a model of kind {kind!r}, which this version does not know")
-    funnel = NeuralFunnel(
-        meta["budget"], n_outputs=meta["n_outputs"], noise=meta["noise"], base=meta["base"]
-    )
-    encoding = Encoding.from_dict(meta["encoding"])
-    channel = GaussianChannel(
-        encoding.width, meta["n_outputs"], noise=meta["noise"], utility="channel"
-    )
-    channel.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
-    channel.eval()
-    funnel._fitted = _Fitted(
-        channel,
-        encoding,
-        Estimate(**meta["leakage"]),
-        Estimate(**meta["utility"]),
-        meta["in_loop"],
-        meta["inner_budget"],
-    )
-    return funnel
-
-
-def _check_sides(x: Variable, s: Variable, goal: Variable | None) -> None:
-    for side in (s, goal):
-        if side is not None and len(side) != len(x):
-            raise ValueError(f"X has {len(x)} rows, {side.name} has {len(side)}")
-        if side is not None and side.dim != 1:
-            raise ValueError(f"{side.name} must be one column, not {side.dim}")
-        if side is not None and side.constant:
-            raise ValueError(f"{side.name} is the same for everyone: there is nothing to tell")
-    if x.constant:
-        raise ValueError("X is the same for everyone: there is nothing to release")
-    if len(x) < FEWEST:
-        raise ValueError(f"{len(x)} people are too few to train and read on: need {FEWEST}")
-
-
-def _task_tensor(goal: Variable | None, rows: Codes) -> torch.Tensor | None:
-    if goal is None:
-        return None
-    if goal.kind == "discrete":
-        return torch.from_numpy(goal.codes[rows])
-    return torch.from_numpy(Encoding.fit(goal.take(rows)).apply(goal.values[rows])[:, 0]).float()
-
-
-def _release(
-    channel: GaussianChannel, inputs: torch.Tensor, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    with torch.no_grad():
-        mean = channel.mean(inputs).numpy().astype(np.float64)
-    return mean, mean + channel.noise * rng.normal(size=mean.shape)
-
-
-def _read_utility(
-    kind: str,
-    goal: Variable | None,
-    held: Codes,
-    mean: FloatArray,
-    z: FloatArray,
-    noise: float,
-    confidence: float,
-    rng: np.random.Generator,
-) -> Estimate:
-    if kind != "task" or goal is None:
-        return known_noise_information(mean, z, noise)
-    codes = secret_codes(goal.values[held, 0], goal.kind == "discrete")
-    return strongest(attack_all(z, codes, rng=rng), confidence=confidence)
+    return NeuralFunnel.from_parts(tensors, meta)
 
 
 def _part(progress: Progress | None, start: float, share: float) -> Progress | None:

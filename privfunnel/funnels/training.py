@@ -13,11 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from privfunnel.funnels.critics import N_HALVES, Adversary
+from privfunnel.funnels.mixture import Mixture
 
 Progress = Callable[[float, str], None]
 
 # No bit of the secret is worth more of utility than this.
 _HIGHEST = 100.0
+# How many times the budget annealing starts from.
+_EASED = 4.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Settings:
     force : change of the price in one step for each nat over the target.
     stiffness : price of one more nat over the target, at once.
     check_every : steps between two honest readings.
+    annealing : share of the steps in which the target comes down to the budget, from four times
+        as much: a release first finds its shape, then gives up what is too much.
     """
 
     n_steps: int = 500
@@ -45,6 +50,7 @@ class Settings:
     force: float = 0.5
     stiffness: float = 50.0
     check_every: int = 50
+    annealing: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,12 @@ class Trained:
     leakage: float
     utility: float
     price: float
+    checked: bool
 
 
 def train(
     channel: Any,
-    adversary: Adversary,
+    adversary: Adversary | Mixture,
     x: Tensor,
     s: Tensor,
     *,
@@ -78,7 +85,7 @@ def train(
     """
     options = settings or Settings()
     encoder = torch.optim.Adam(channel.parameters(), lr=options.learning_rate)
-    attacker = torch.optim.Adam(adversary.parameters(), lr=options.adversary_rate)
+    attacker = _optimiser(adversary, options)
     half = len(x) // N_HALVES
     order = torch.randperm(len(x))[: half * N_HALVES].view(N_HALVES, half)
     watch = _Watch(budget, options)
@@ -87,10 +94,12 @@ def train(
         _slow_down(encoder, options.learning_rate, step / options.n_steps)
         rows = _batch(order, options.batch)
         flat = rows.flatten()
-        _teach(adversary, attacker, channel, x[flat], s[rows], options)
+        if isinstance(adversary, Adversary) and attacker is not None:
+            _teach(adversary, attacker, channel, x[flat], s[rows], options)
         z, law = channel.draw(x[flat])
         kept = channel.utility(x[flat], z, law, None if task is None else task[flat])
-        leak = adversary.crossed(_halves(z), s[rows])
+        leak = adversary.crossed(_halves(z), s[rows], law)
+        watch.anneal((step + 1) / options.n_steps)
         price = watch.price_after(float(leak.detach()), float(kept.detach()))
         encoder.zero_grad()
         (price * leak - kept).backward()
@@ -100,7 +109,7 @@ def train(
             channel.eval()
             if watch.checked(check(), channel):
                 adversary.reset()
-                attacker = torch.optim.Adam(adversary.parameters(), lr=options.adversary_rate)
+                attacker = _optimiser(adversary, options)
             channel.train()
         if progress is not None and step % 10 == 0:
             words = f"leakage in the loop {watch.leakage / math.log(2):.3f} bits"
@@ -108,7 +117,12 @@ def train(
     if watch.best is not None:
         channel.load_state_dict(watch.best)
     channel.eval()
-    return Trained(watch.leakage, watch.utility, watch.price)
+    return Trained(watch.leakage, watch.utility, watch.price, watch.best is not None)
+
+
+def _optimiser(adversary: Adversary | Mixture, options: Settings) -> torch.optim.Optimizer | None:
+    weights = list(adversary.parameters())
+    return torch.optim.Adam(weights, lr=options.adversary_rate) if weights else None
 
 
 class _Watch:
@@ -120,17 +134,24 @@ class _Watch:
         self.honest = -math.inf
         self.best: dict[str, Tensor] | None = None
         self._best_utility = -math.inf
+        self._ease = 1.0
+
+    def anneal(self, done: float) -> None:
+        """Ease the target early on: `done` is the share of the steps taken."""
+        left = max(0.0, 1.0 - done / self.options.annealing) if self.options.annealing else 0.0
+        self._ease = _EASED**left
 
     def price_after(self, leakage: float, utility: float) -> float:
         first = math.isnan(self.leakage)
         self.leakage = leakage if first else 0.9 * self.leakage + 0.1 * leakage
         self.utility = utility if first else 0.9 * self.utility + 0.1 * utility
         # An adversary that was outwitted does not lower the price.
-        over = max(self.leakage - self.target, self.honest - self.budget)
+        target = self.target * self._ease
+        over = max(self.leakage - target, self.honest - self.budget * self._ease)
         slow = self.price + self.options.force * over
         self.price = float(np.clip(slow, 0.0, _HIGHEST))
         # The quick part vanishes as soon as the reading is under the target: no overshoot.
-        quick = self.price + self.options.stiffness * (leakage - self.target)
+        quick = self.price + self.options.stiffness * (leakage - target)
         return float(np.clip(quick, 0.0, _HIGHEST))
 
     def checked(self, honest: float, channel: Any) -> bool:

@@ -1,0 +1,107 @@
+"""I(S;Z) and I(X;Z) of a channel with known Gaussian noise, as mixtures over the people at hand.
+
+No adversary has to be taught: p(z|s) is the mean of p(z|x) over the people with that s. In one
+dimension the integrals are sums over a grid, smooth in the encoder's weights and free of sampling;
+in more they are means over the draws. Classes of few people read too much: the larger the batch,
+the better.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+N_GRID = 160
+# Groups a continuous secret is cut into; what a group hides inside is smoothed by p(x|s).
+SECRET_GROUPS = 12
+_LOG_2PI = math.log(2.0 * math.pi)
+_TINY = 1e-30
+
+
+class Mixture(nn.Module):
+    """Stands where an adversary stands; it has no weights and nothing to be taught."""
+
+    def __init__(self, n_secret: int) -> None:
+        super().__init__()
+        self.n_secret = n_secret
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def crossed(self, z: Tensor, s: Tensor, law: Tensor) -> Tensor:
+        """I(S;Z) [nat] of codes s (2, m), draws z (2, m, k) and laws (2 m, 2 k), a scalar."""
+        codes = s.flatten()
+        if z.shape[2] == 1:
+            return leakage_on_grid(law, codes, self.n_secret)
+        return leakage_of_draws(z.flatten(0, 1), law, codes, self.n_secret)
+
+
+def leakage_on_grid(law: Tensor, codes: Tensor, n_secret: int) -> Tensor:
+    """Sum over a grid of p(z|s) p(s) ln p(z|s) / p(z), for one-dimensional z."""
+    density, width = _on_grid(law)
+    member = nn.functional.one_hot(codes, n_secret).to(density.dtype)
+    joint = member.T @ density / len(codes)  # (n_secret, n_grid): p(s) p(z|s)
+    p_s, p_z = joint.sum(1, keepdim=True) * width, joint.sum(0, keepdim=True)
+    ratio = torch.log(joint + _TINY) - torch.log(p_s + _TINY) - torch.log(p_z + _TINY)
+    return (joint * ratio).sum() * width
+
+
+def information_on_grid(law: Tensor) -> Tensor:
+    """I(X;Z) = h(Z) - h(Z|X) [nat] for one-dimensional z; finite whatever the number of people."""
+    density, width = _on_grid(law)
+    p_z = density.mean(dim=0)
+    h_z = -(p_z * torch.log(p_z + _TINY)).sum() * width
+    h_noise: Tensor = law[:, 1].mean() + 0.5 * (_LOG_2PI + 1.0)
+    return h_z - h_noise
+
+
+def _on_grid(law: Tensor) -> tuple[Tensor, Tensor]:
+    """p(z|x) of every person at every point (m, n_grid), and the distance of two points."""
+    mean, spread = law[:, :1], law[:, 1:].exp()
+    with torch.no_grad():
+        low, high = (mean - 5.0 * spread).min(), (mean + 5.0 * spread).max()
+        points = torch.linspace(0.0, 1.0, N_GRID) * (high - low) + low
+    square = ((points[None, :] - mean) / spread).square()
+    density = torch.exp(-0.5 * square) / (spread * math.sqrt(2.0 * math.pi))
+    return density, (high - low) / (N_GRID - 1)
+
+
+def leakage_of_draws(z: Tensor, law: Tensor, codes: Tensor, n_secret: int) -> Tensor:
+    """Mean over draws of ln p(z|s) / p(z), with and without the person's own term.
+
+    With it the reading is too high, without it too low, both by about the same.
+    """
+    apart = log_densities(z, law)
+    # (m, n_secret): who belongs to which class, as additions to the exponent.
+    member = nn.functional.one_hot(codes, n_secret).bool()
+    own = torch.eye(len(z), dtype=torch.bool)
+    count = member.sum(dim=0)
+    readings = []
+    for terms in (apart, apart.masked_fill(own, -1e9)):
+        of_class = torch.stack(
+            [
+                torch.logsumexp(terms[:, member[:, k]], dim=1) - math.log(max(1, int(count[k])))
+                if count[k]
+                else torch.full((len(z),), -1e9)
+                for k in range(n_secret)
+            ],
+            dim=1,
+        )
+        own_class = of_class.gather(1, codes[:, None])[:, 0]
+        whole = torch.logsumexp(of_class + torch.log(count / len(z) + _TINY), dim=1)
+        readings.append((own_class - whole).clamp(min=-10.0).mean())
+    return 0.5 * (readings[0] + readings[1])
+
+
+def log_densities(z: Tensor, law: Tensor) -> Tensor:
+    """ln p(z_i | x_j) of draws z (m, k) under the laws (n, 2 k) of n people, (m, n)."""
+    k = z.shape[1]
+    mean, log_spread = law[:, :k], law[:, k:]
+    weight = torch.exp(-2.0 * log_spread)
+    square = (
+        z.square() @ weight.T - 2.0 * z @ (mean * weight).T + (mean.square() * weight).sum(1)[None]
+    )
+    total: Tensor = -0.5 * square - log_spread.sum(dim=1)[None] - 0.5 * k * _LOG_2PI
+    return total

@@ -1,0 +1,218 @@
+"""The people of one learned funnel: who trains, who is read, and how both are read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from privfunnel.entropy import FloatArray
+from privfunnel.estimate import Estimate, Progress
+from privfunnel.estimators.attackers import attack_all, strongest
+from privfunnel.funnels.channels import GaussianChannel
+from privfunnel.funnels.encoding import Encoding, Inputs
+from privfunnel.funnels.fresh import (
+    fresh_leakage,
+    known_channel,
+    known_noise_information,
+    quick_leakage,
+    secret_codes,
+)
+from privfunnel.funnels.mixture import SECRET_GROUPS, Mixture
+from privfunnel.funnels.opponents import Engine, opponent
+from privfunnel.funnels.training import Settings, Trained, train
+from privfunnel.variables import Codes, Variable
+
+FEWEST = 40
+# People whose laws an attacker who knows the channel compares a release with.
+_MOST_KNOWN = 4000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train: what the caller of NeuralFunnel chose."""
+
+    engine: Engine
+    utility: str
+    n_outputs: int
+    n_steps: int | None
+    annealing: float
+    attackers: tuple[str, ...]
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Study:
+    """Checked samples, cut into people of training (`fit`) and people to be read (`held`).
+
+    `secret` are the levels of S, or four groups of a continuous S; `fine` are more groups of it.
+    """
+
+    x: Variable
+    s: Variable
+    goal: Variable | None
+    fit: Codes
+    held: Codes
+    seen: Inputs
+    inputs: torch.Tensor
+    secret: Codes
+    fine: Codes
+    plan: Plan
+
+    @classmethod
+    def of(
+        cls,
+        x: Variable,
+        s: Variable,
+        goal: Variable | None,
+        plan: Plan,
+        *,
+        held_out: float,
+        use_sensitive: bool,
+        rng: np.random.Generator,
+    ) -> Study:
+        """Check the sides and cut the people."""
+        _check_sides(x, s, goal)
+        people = rng.permutation(len(x))
+        n_held = max(20, round(held_out * len(x)))
+        held, fit = people[:n_held], people[n_held:]
+        seen = Inputs.fit(x.take(fit), s.take(fit) if use_sensitive else None, plan.utility)
+        inputs = torch.from_numpy(seen.of_variables(x, s)).float()
+        discrete = s.kind == "discrete"
+        secret = secret_codes(s.values[:, 0], discrete)
+        fine = secret if discrete else secret_codes(s.values[:, 0], False, SECRET_GROUPS)
+        return cls(x, s, goal, fit, held, seen, inputs, secret, fine, plan)
+
+    def train(
+        self,
+        channel: GaussianChannel,
+        budget: float,
+        rng: np.random.Generator,
+        *,
+        again: bool,
+        progress: Progress | None,
+    ) -> Trained:
+        """Train a channel in place for an inner budget [nat], or on from where it is (`again`)."""
+        against, secrets = opponent(self.s, self.fit, self.plan.engine, self.plan.n_outputs)
+        mixture = isinstance(against, Mixture)
+        # Learnt noise answers a price at once: strong prices make it swing between all and nothing.
+        gentle = self.plan.utility == "distortion"
+        n_steps = self.plan.n_steps or (500 if mixture else 800)
+        return train(
+            channel,
+            against,
+            self.inputs[self.fit],
+            secrets,
+            budget=budget,
+            task=self._target(),
+            check=lambda: self.quick(channel, rng),
+            settings=Settings(
+                n_steps=max(1, n_steps // (2 if again else 1)),
+                batch=256 if not mixture else 1000 if self.plan.n_outputs == 1 else 400,
+                check_every=100,
+                # Z has few dimensions: its adversary need not be held back.
+                weight_penalty=1e-4,
+                annealing=0.0 if again or gentle else self.plan.annealing,
+                force=0.1 if gentle else 0.5,
+                stiffness=8.0 if gentle else 50.0,
+                learning_rate=2e-3 if gentle else 5e-3,
+            ),
+            progress=progress,
+        )
+
+    def _target(self) -> torch.Tensor | None:
+        if self.plan.utility == "distortion":
+            return torch.from_numpy(self.seen.standard(self.x.values[self.fit])).float()
+        if self.goal is None:
+            return None
+        if self.goal.kind == "discrete":
+            return torch.from_numpy(self.goal.codes[self.fit])
+        scores = Encoding.fit(self.goal.take(self.fit)).apply(self.goal.values[self.fit])
+        return torch.from_numpy(scores[:, 0]).float()
+
+    def quick(self, channel: GaussianChannel, rng: np.random.Generator) -> float:
+        """The largest of a few cheap readings on people of training [nat]: to steer by."""
+        law, z = release(channel, self.inputs[self.fit], rng)
+        half = len(z) // 2
+        codes = self.fine[self.fit]
+        known = known_channel(
+            z[:half][:_MOST_KNOWN],
+            codes[:half][:_MOST_KNOWN],
+            law[half:][:_MOST_KNOWN],
+            codes[half:][:_MOST_KNOWN],
+        )
+        reading = float(known.gains().mean())
+        if self.plan.engine in ("mine", "cross_entropy"):
+            reading = max(reading, quick_leakage(z, self.secret[self.fit], rng))
+        return reading
+
+    def fresh(
+        self, channel: GaussianChannel, confidence: float, rng: np.random.Generator
+    ) -> tuple[Estimate, FloatArray, FloatArray]:
+        """The worst fresh attacker on the people held out [nat], their laws and releases."""
+        law, z = release(channel, self.inputs[self.held], rng)
+        others = self.fit[:_MOST_KNOWN]
+        known = known_channel(
+            z,
+            self.fine[self.held],
+            release(channel, self.inputs[others], rng)[0],
+            self.fine[others],
+        )
+        leakage = fresh_leakage(
+            z,
+            self.secret[self.held],
+            confidence=confidence,
+            rng=rng,
+            numbers=None if self.s.kind == "discrete" else self.s.values[self.held, 0],
+            attackers=self.plan.attackers,
+            known=known,
+        )
+        return leakage, law, z
+
+    def useful(self, law: FloatArray, z: FloatArray, rng: np.random.Generator) -> Estimate:
+        """I(task;Z) by attackers, else I(X;Z) by the known noise, of the people held out [nat]."""
+        if self.plan.utility != "task" or self.goal is None:
+            k = z.shape[1]
+            return known_noise_information(law[:, :k], z, np.exp(law[:, k:]))
+        codes = secret_codes(self.goal.values[self.held, 0], self.goal.kind == "discrete")
+        return strongest(attack_all(z, codes, rng=rng), confidence=self.plan.confidence)
+
+    def distortion(self, z: FloatArray) -> float | None:
+        """Mean squared error of the people held out as a share of the variance of X."""
+        if self.seen.scale is None:
+            return None
+        return float(((z - self.seen.standard(self.x.values[self.held])) ** 2).mean())
+
+    def secret_entropy(self) -> float:
+        """H(S) [nat], of groups if S is continuous."""
+        p = np.bincount(self.fine) / len(self.fine)
+        return float(-sum(v * math.log(v) for v in p if v > 0))
+
+
+def release(
+    channel: GaussianChannel, inputs: torch.Tensor, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Laws (m, 2 k) and a draw (m, k) of a trained channel, with noise from `rng`."""
+    was_training = channel.training
+    channel.eval()
+    with torch.no_grad():
+        law = channel.law(inputs).numpy().astype(np.float64)
+    channel.train(was_training)
+    mean, spread = law[:, : channel.n_z], np.exp(law[:, channel.n_z :])
+    return law, mean + spread * rng.normal(size=mean.shape)
+
+
+def _check_sides(x: Variable, s: Variable, goal: Variable | None) -> None:
+    for side in (s, goal):
+        if side is not None and len(side) != len(x):
+            raise ValueError(f"X has {len(x)} rows, {side.name} has {len(side)}")
+        if side is not None and side.dim != 1:
+            raise ValueError(f"{side.name} must be one column, not {side.dim}")
+        if side is not None and side.constant:
+            raise ValueError(f"{side.name} is the same for everyone: there is nothing to tell")
+    if x.constant:
+        raise ValueError("X is the same for everyone: there is nothing to release")
+    if len(x) < FEWEST:
+        raise ValueError(f"{len(x)} people are too few to train and read on: need {FEWEST}")
