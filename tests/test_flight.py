@@ -42,7 +42,7 @@ def hall() -> World3D:
 @pytest.mark.parametrize("kind", WORLDS_3D)
 @pytest.mark.parametrize("seed", range(2))
 def test_worlds_are_closed_and_connected(kind: str, seed: int) -> None:
-    world = WORLDS_3D[kind](seed)
+    world = WORLDS_3D[kind](seed, resolution=0.1)
     solid = world.solid()
     for axis in range(3):
         for side in (0, -1):
@@ -51,9 +51,9 @@ def test_worlds_are_closed_and_connected(kind: str, seed: int) -> None:
     assert reached.sum() > 0.97 * (~solid).sum()
     parts, _ = label(~solid)
     assert parts[reached].min() == parts[reached].max() > 0
-    again = WORLDS_3D[kind](seed)
+    again = WORLDS_3D[kind](seed, resolution=0.1)
     assert np.array_equal(world.voxels.blocks, again.voxels.blocks)
-    other = WORLDS_3D[kind](seed + 1)
+    other = WORLDS_3D[kind](seed + 1, resolution=0.1)
     assert not np.array_equal(world.voxels.blocks, other.voxels.blocks)
     SimulatedFlyer(world, LIDAR, radius=0.25)  # the start has room
 
@@ -61,7 +61,7 @@ def test_worlds_are_closed_and_connected(kind: str, seed: int) -> None:
 def test_both_storeys_and_all_rooms_can_be_seen() -> None:
     world = rooms(3)
     sensor = SpinningLidar(24, 80, elevation=(-1.2, 1.2), max_range=6.0)
-    coverage = Coverage3D(world, sensor, 0.1, robot_radius=0.25, stride=1.0)
+    coverage = Coverage3D(world, sensor, 0.1, robot_radius=0.25, stride=1.4)
     assert coverage.target.sum() > 0.95 * (~world.solid_at(0.1)).sum()
 
 
