@@ -49,6 +49,18 @@ def disjoint(function: F) -> F:
     return compiled
 
 
+def inlined(function: F) -> F:
+    """Compile `function` like `fused`, and into each of its callers: for a few operations.
+
+    A call hands over every array in seven words and counts a reference to it, which costs more
+    than reading a cell of it. Not cached by itself: what comes from the cache is machine code,
+    which cannot be built into a caller.
+    """
+    flags = _FLAGS | {"cache": False}
+    compiled: F = numba.njit(fastmath={"contract"}, forceinline=True, **flags)(function)
+    return compiled
+
+
 def parallel(function: F) -> F:
     """Compile `function` with its `prange` loops spread over threads, multiply-adds contracted."""
     compiled: F = numba.njit(parallel=True, fastmath={"contract"}, **_FLAGS)(function)

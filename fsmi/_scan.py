@@ -1,6 +1,7 @@
 """Kernels of `fsmi.information`: sums over the beams of a scan. Grid units and nats throughout.
 
-`table` is (cells, 3): occupancy, gain of a hit, gain of a miss [nat]; one cache line a cell.
+`cells` is the map as it is kept, flat: int8 ROS codes or float32 probabilities. `table` has the
+columns occupancy, gain of a hit and gain of a miss [nat]: a row a code, or a row a cell.
 """
 
 from __future__ import annotations
@@ -11,6 +12,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fsmi._beams import (
+    KEPT,
+    LANES,
+    STEPS,
+    Cells,
+    Stop,
+    add_hits,
+    advance,
+    aim,
+    drops,
+    look,
+    move_up,
+    retire,
+    row_at,
+    start,
+)
 from fsmi._jit import kernel
 from fsmi.raycast import TIE, cells_left, start_axis
 
@@ -27,42 +44,38 @@ def trace_reach(
     length: float,
     height: int,
     width: int,
+    cells: Cells,
     table: Array,
-    stop: tuple[float, float, float],
-    extra: int,
+    stop: Stop,
     flat: Flat,
-) -> tuple[int, int, float]:
+    rows: Flat,
+) -> tuple[int, float]:
     """Cells of a ray up to where little information is left; `raycast.trace` has the geometry.
 
-    `stop` is (tol, rest, weight): the ray ends when reach * (rest + weight * S) <= tol, S being
-    the gain of the cells so far if all were free. Returns the number of cells where a hit counts,
-    the number of cells listed in `flat` (`extra` more, for noise) and what the stop drops at most.
+    Fills `flat` with the cells and `rows` with their rows of `table`. Returns their number and
+    what stopping early drops at most; a negative `stop[0]` traces every ray to its end.
     """
-    tol, rest, weight = stop
     j, step_j, t_j, gap_j = start_axis(x, dx)
     i, step_i, t_i, gap_i = start_axis(y, dy)
     if i < 0 or j < 0 or i >= height or j >= width:
-        return 0, 0, 0.0
+        return 0, 0.0
     left_i, left_j = cells_left(i, step_i, height), cells_left(j, step_j, width)
     at = i * width + j
     jump_i, jump_j = step_i * width, step_j
-    n, hits = 0, -1
-    reach, gained, dropped = 1.0, 0.0, 0.0
+    n, reach, lead = 0, 1.0, 0.0
     while True:
         cell = np.uintp(at)
-        flat[n] = cell
+        row = row_at(cells, cell)
+        flat[n], rows[n] = cell, row
         n += 1
         t = min(t_i, t_j)
         if t >= length - TIE:
-            break
-        if hits < 0:
-            reach *= 1.0 - table[cell, 0]
-            gained += table[cell, 2]
-            loss = reach * (rest + weight * gained)
-            if loss <= tol:
-                hits, dropped = n, loss
-        if hits >= 0 and n >= hits + extra:
-            break
+            return n, 0.0
+        reach *= 1.0 - table[row, 0]
+        lead += table[row, 2]
+        loss = drops(reach, lead, stop)
+        if loss <= stop[0]:
+            return n, loss
         if t_j <= t + TIE:
             left_j -= 1
             at += jump_j
@@ -72,8 +85,7 @@ def trace_reach(
             at += jump_i
             t_i += gap_i
         if left_i < 0 or left_j < 0:
-            break
-    return (n if hits < 0 else hits), n, dropped
+            return n, 0.0
 
 
 @kernel
@@ -96,37 +108,32 @@ def fill_noise(
         taps[0] = 1.0
         return window
     scale = spacing / sigma / math.sqrt(2.0)
+    if uniform:
+        taps[: window + 1] = 1.0 / (2 * window + 1)
+        return window
+    tail = math.erfc(-0.5 * scale)
     for m in range(window + 1):
-        if uniform:
-            taps[m] = 1.0 / (2 * window + 1)
-        else:
-            taps[m] = 0.5 * (math.erfc((m - 0.5) * scale) - math.erfc((m + 0.5) * scale))
+        beyond = math.erfc((m + 0.5) * scale)
+        taps[m] = 0.5 * (tail - beyond)
+        tail = beyond
     return window
 
 
 @kernel
-def noisy_sum(
-    table: Array, flat: Flat, hits: int, n: int, taps: Array, window: int, gains: Array,
-    no_hit: bool,
-) -> float:  # fmt: skip
-    """Sum over hits of P(e_j) sum_k G[k, j] C_k, plus the no-hit term; `gains` is scratch."""
-    lead = 0.0  # gain of the free cells in front
-    gains[:window] = 0.0
-    for k in range(n):
-        gains[window + k] = table[flat[k], 1] + lead
-        lead += table[flat[k], 2]
-    gains[window + n : n + 2 * window] = 0.0
-    total, reach, lead = 0.0, 1.0, 0.0
-    for j in range(hits):
-        at = flat[j]
-        c = taps[0] * gains[window + j]
-        for m in range(1, window + 1):
-            c += taps[m] * (gains[window + j - m] + gains[window + j + m])
-        o = table[at, 0]
-        total += reach * o * c
-        reach *= 1.0 - o
-        lead += table[at, 2]
-    return total + reach * lead if no_hit else total
+def padded_width(sigma: float, uniform: bool, sigmas: float) -> int:
+    """Widest window of any beam, at least; 0, 2, 5, 8, ... as `add_hits` wants it."""
+    widest = noise_width(sigma, math.sqrt(0.5), uniform, sigmas)  # diagonal: the shortest cells
+    return widest + (2 - widest) % 3 if widest > 0 else 0
+
+
+@kernel
+def fill_all_noise(rays: Array, noise: tuple[float, bool, float], taps: Array) -> None:
+    """Taps (window + 1, beams) on cells of the mean chord 1 / (|cos| + |sin|) of every beam."""
+    one = np.empty(taps.shape[0])
+    for b in range(taps.shape[1]):
+        one[:] = 0.0
+        fill_noise(noise[0], 1.0 / (abs(rays[0, b]) + abs(rays[1, b])), noise[1], noise[2], one)
+        taps[:, b] = one
 
 
 @kernel
@@ -135,8 +142,9 @@ def scan_sums(
     angles: Array,
     length: float,
     shape: tuple[int, int],
+    cells: Cells,
     table: Array,
-    stop: tuple[float, float, float],
+    stop: Stop,
     noise: tuple[float, bool, float],
     no_hit: bool,
     out: Array,
@@ -147,33 +155,43 @@ def scan_sums(
     `noise` is (sigma [cells], uniform?, half width of the kernel in sigmas). The cells of a beam
     count as equally long, their mean chord 1 / (|cos| + |sin|): exact without noise.
     """
-    height, width = shape
-    sigma, uniform, sigmas = noise
-    widest = noise_width(sigma, math.sqrt(0.5), uniform, sigmas)  # diagonal: the shortest cells
-    room = height + width + 3
-    flat = np.empty(room, dtype=np.uintp)
-    gains = np.empty(room + 2 * widest)
-    taps = np.zeros((angles.size, widest + 1))
-    windows = np.zeros(angles.size, dtype=np.int64)
+    window = padded_width(noise[0], noise[1], noise[2])
+    state, at = np.zeros((KEPT + 4) * LANES), np.zeros(LANES, dtype=np.int64)
+    jumps, taps = np.zeros(2 * LANES, dtype=np.int64), np.zeros((window + 1) * LANES)
+    chance = np.zeros((STEPS + window) * LANES)
+    gains = np.zeros((STEPS + 2 * window) * LANES)
+    rays, all_taps = np.zeros((4, angles.size)), np.zeros((window + 1, angles.size))
+    none = 1.0 if no_hit else 0.0
     heading = math.nan
     for p in range(poses.shape[0]):
         if poses[p, 2] != heading:
             heading = poses[p, 2]
-            for b in range(angles.size):
-                a = heading + angles[b]
-                spacing = 1.0 / (abs(math.cos(a)) + abs(math.sin(a)))
-                windows[b] = fill_noise(sigma, spacing, uniform, sigmas, taps[b])
-        total, loss = 0.0, 0.0
-        for b in range(angles.size):
-            a = heading + angles[b]
-            hits, n, lost = trace_reach(
-                poses[p, 0], poses[p, 1], math.cos(a), math.sin(a), length, height, width,
-                table, stop, windows[b], flat,
+            aim(heading, angles, rays)
+            fill_all_noise(rays, noise, all_taps)
+        out[p], dropped[p] = 0.0, 0.0
+        for first in range(0, angles.size, LANES):
+            count = min(LANES, angles.size - first)
+            start(
+                poses[p, 0], poses[p, 1], rays, first, count, length, shape[0], shape[1],
+                state, at, jumps,
             )  # fmt: skip
-            total += noisy_sum(table, flat, hits, n, taps[b], windows[b], gains, no_hit)
-            loss += lost
-        out[p] = total
-        dropped[p] = loss
+            for m in range(window + 1):
+                taps[m * LANES : m * LANES + count] = all_taps[m, first : first + count]
+            chance[: window * LANES] = 0.0
+            gains[: 2 * window * LANES] = 0.0
+            while count > 0:
+                for s in range(STEPS):
+                    look(cells, table, at, state, count)
+                    advance(
+                        state, at, jumps, chance, gains, np.uintp((window + s) * LANES),
+                        np.uintp((2 * window + s) * LANES), count, stop, none,
+                    )  # fmt: skip
+                add_hits(state, chance, gains, taps, window, count)
+                move_up(chance, window, count)
+                move_up(gains, 2 * window, count)
+                count, total, loss = retire(state, at, jumps, chance, gains, taps, window, count)
+                out[p] += total
+                dropped[p] += loss
 
 
 @kernel
@@ -182,8 +200,9 @@ def joint_sums(
     angles: Array,
     length: float,
     shape: tuple[int, int],
+    cells: Cells,
     table: Array,
-    stop: tuple[float, float, float],
+    stop: Stop,
     no_hit: bool,
     path: bool,
     out: Array,
@@ -196,35 +215,36 @@ def joint_sums(
     """
     height, width = shape
     flat = np.empty(height + width + 3, dtype=np.uintp)
+    rows = np.empty(height + width + 3, dtype=np.uintp)
     reaches = np.empty(height + width + 3)
-    best = np.zeros((table.shape[0], 2))  # of being hit (if occupied), of being cleared (if free)
-    touched = np.empty(table.shape[0], dtype=np.uintp)
+    best = np.zeros((cells.size, 2))  # of being hit (if occupied), of being cleared (if free)
+    touched = np.empty(cells.size, dtype=np.uintp)
     for p in range(poses.shape[0]):
         total, loss, count = 0.0, 0.0, 0
         for b in range(angles.size):
             a = poses[p, 2] + angles[b]
-            _, n, lost = trace_reach(
+            n, lost = trace_reach(
                 poses[p, 0], poses[p, 1], math.cos(a), math.sin(a), length, height, width,
-                table, stop, 0, flat,
+                cells, table, stop, flat, rows,
             )  # fmt: skip
             loss += lost
             reach = 1.0
             for k in range(n):
                 reaches[k] = reach
-                reach *= 1.0 - table[flat[k], 0]
+                reach *= 1.0 - table[rows[k], 0]
             behind = 1.0 if no_hit else 0.0  # probability of a report, given free up to here
             for k in range(n - 1, -1, -1):
-                at = flat[k]
-                o = table[at, 0]
+                at, row = flat[k], rows[k]
+                o = table[row, 0]
                 hit, clear = reaches[k], reaches[k] * behind
                 if best[at, 0] == 0.0 and hit > 0.0:
                     touched[count] = at
                     count += 1
                 if hit > best[at, 0]:
-                    total += (hit - best[at, 0]) * o * table[at, 1]
+                    total += (hit - best[at, 0]) * o * table[row, 1]
                     best[at, 0] = hit
                 if clear > best[at, 1]:
-                    total += (clear - best[at, 1]) * (1.0 - o) * table[at, 2]
+                    total += (clear - best[at, 1]) * (1.0 - o) * table[row, 2]
                     best[at, 1] = clear
                 behind = o + (1.0 - o) * behind
         out[p] = total
@@ -241,6 +261,7 @@ def sampled_sums(
     angles: Array,
     length: float,
     shape: tuple[int, int],
+    cells: Cells,
     table: Array,
     no_hit: bool,
     path: bool,
@@ -253,9 +274,11 @@ def sampled_sums(
     """
     height, width = shape
     flat = np.empty(height + width + 3, dtype=np.uintp)
-    drawn = np.zeros(table.shape[0], dtype=np.int64)  # the map for which `solid` was last drawn
-    solid = np.zeros(table.shape[0], dtype=np.bool_)
-    counted = np.zeros(table.shape[0], dtype=np.int64)
+    rows = np.empty(height + width + 3, dtype=np.uintp)
+    to_the_end = -1.0, 0.0, 0.0, 0.0
+    drawn = np.zeros(cells.size, dtype=np.int64)  # the map for which `solid` was last drawn
+    solid = np.zeros(cells.size, dtype=np.bool_)
+    counted = np.zeros(cells.size, dtype=np.int64)
     now = 0
     for m in range(out.shape[0]):
         now += 1
@@ -265,9 +288,9 @@ def sampled_sums(
             total = 0.0
             for b in range(angles.size):
                 a = poses[p, 2] + angles[b]
-                _, n, _ = trace_reach(
+                n, _ = trace_reach(
                     poses[p, 0], poses[p, 1], math.cos(a), math.sin(a), length, height, width,
-                    table, (-1.0, 0.0, 0.0), 0, flat,
+                    cells, table, to_the_end, flat, rows,
                 )  # fmt: skip
                 if n == 0:
                     continue
@@ -276,18 +299,18 @@ def sampled_sums(
                     at = flat[k]
                     if drawn[at] != now:
                         drawn[at] = now
-                        solid[at] = rng.random() < table[at, 0]
+                        solid[at] = rng.random() < table[rows[k], 0]
                     if solid[at]:
                         seen = k + 1
                         break
                 if seen < n or solid[flat[n - 1]] or no_hit:
                     for k in range(seen):
-                        at = flat[k]
+                        at, row = flat[k], rows[k]
                         if counted[at] != now:
                             counted[at] = now
-                            o = table[at, 0]
+                            o = table[row, 0]
                             if no_hit:  # being counted does not depend on the cell's own state
-                                total += o * table[at, 1] + (1.0 - o) * table[at, 2]
+                                total += o * table[row, 1] + (1.0 - o) * table[row, 2]
                             else:
-                                total += table[at, 1] if solid[at] else table[at, 2]
+                                total += table[row, 1] if solid[at] else table[row, 2]
             out[m, p] = total

@@ -13,14 +13,22 @@ samples maps instead.
 
 Early stop
 ----------
-A beam ends where what lies behind can add at most `tol`. What lies behind a point reached with
-probability Q, over cells with expected gains g = o f_occ + (1 - o) f_emp, is
-``Q sum_c reach_c g_c <= Q K sum_c reach_c o_c <= Q K`` for any K >= g / o, because the first hits
-are exclusive. A KL divergence is at most the chi-square one, so f_occ <= (d - 1)^2 / (4 d) with
-d = delta_occ, also f_occ <= ln d, and (1 - o) f_emp / o <= (1 - delta_emp)^2: K is the sum of the
-two. For `shannon` the first hit among n cells has at most ln(n + 1) nats. Noise moves a reading
-at most Delta cells, which adds at most Delta max f_emp; where a report may be lost (noise off the
-beam, uncounted no-hits) the gain S of the cells in front is at stake too: Q (K + S).
+A beam ends where little is left; what lies behind a point reached with probability Q, after cells
+that gain S if all are free, is put down as ``Q S`` if no return counts, as 0 if not. With the
+reports r of the hits behind, what is left out is
+
+    sum_c P(e_c) f_occ(r)  +  sum_c reach_c (1 - o_c) f_emp(c)  +  (readings off their cell)
+
+less the S of readings that are lost (off the beam, or cut off the kernel). First hits are
+exclusive, ``sum_c P(e_c) <= Q``, so the first sum is at most ``Q max f_occ``. With u = d ln d /
+(d - 1) the gain f(d, .) has its one maximum u - 1 - ln u. The second is at most ``Q L`` for
+``L >= (1 - o) f_emp(o) / o`` at every o: as a KL divergence is at most the chi-square one,
+L = (1 - d)^2 will do, d = delta_emp; where f_emp is concave, that is 2 d |ln d| >= 1 - d, so will
+its slope at 0, d ln d - d + 1. Noise moves a reading outwards by D cells in the mean: at most
+``Q D max f_emp`` more, or as much less inwards. So the error lies in ``[-Q (R + S), Q K]``, with
+R = D max f_emp and K = max f_occ + L + R, and without lost readings in ``[0, Q K]``; where no
+return adds nothing, in ``[-Q R, Q (K + S)]``. For `shannon` the first hit among n cells has at
+most ln(n + 1) nats: K = ln(n + 1).
 """
 
 from __future__ import annotations
@@ -32,12 +40,14 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from fsmi._beams import Stop
 from fsmi._beamwise import beamwise_sums
 from fsmi._scan import joint_sums, noise_width, sampled_sums, scan_sums
-from fsmi.grid import OccupancyGrid
+from fsmi.grid import ROS_TABLE, OccupancyGrid
 from fsmi.measures.gain import gain_tables
 from fsmi.measures.noise import SIGMAS
 from fsmi.measures.registry import MEASURES
+from fsmi.measures.shannon import shannon_tables
 from fsmi.raycast import grid_poses
 from fsmi.sensor import BeamModel, RangeSensor, planar
 from fsmi.voxels import VoxelMap
@@ -49,27 +59,6 @@ JOINT_MEASURES = (*EXPECTED_GAIN, "shannon")
 NOISY_MEASURES = ("approx_fsmi", "uniform_fsmi", "shannon")  # with fast kernels for noise
 
 
-def shannon_tables(o: Array) -> tuple[Array, Array, Array]:
-    """Tables with which the expected gain of a noise-free beam is the entropy of its first hit.
-
-    The gain of the outcome "first hit in j" is then -ln P(e_j) = -ln o_j - sum ln(1 - o_i).
-    """
-    with np.errstate(divide="ignore"):
-        hit, miss = -np.log(o), -np.log1p(-o)
-    # The gain of an event that can't happen is never used; 0 keeps 0 * inf out of the sums.
-    hit[o <= 0.0] = 0.0
-    miss[o >= 1.0] = 0.0
-    return o, hit, miss
-
-
-def measure_tables(
-    cells: npt.NDArray[Any], sensor: RangeSensor, measure: str
-) -> tuple[Array, Array, Array]:
-    """Occupancy, gain of a hit and of a miss [nat] whose expectation is the measure."""
-    o, hit, miss = gain_tables(cells, sensor.delta_occ, sensor.delta_emp)
-    return shannon_tables(o) if measure == "shannon" else (o, hit, miss)
-
-
 @final
 @dataclass(frozen=True)
 class _View:
@@ -79,34 +68,74 @@ class _View:
     angles: Array
     length: float
     shape: tuple[int, int]
+    cells: npt.NDArray[Any]
     table: Array
+
+
+def _measure_table(cells: npt.NDArray[Any], sensor: RangeSensor, measure: str) -> Array:
+    """Occupancy, gain of a hit and of a miss [nat]: a row a ROS code, or a row a cell."""
+    values = ROS_TABLE if cells.dtype == np.int8 else cells
+    if measure == "shannon":
+        rows = shannon_tables(values.astype(np.float64))
+    else:
+        rows = gain_tables(values, sensor.delta_occ, sensor.delta_emp)
+    return np.stack(rows, axis=-1)
 
 
 def _view(grid: OccupancyGrid, poses: Array, sensor: RangeSensor, measure: str) -> _View:
     length = sensor.max_range / grid.resolution
     h, w = grid.shape
-    if len(poses) == 0:
-        return _View(poses, sensor.angles(), length, (1, 1), np.zeros((1, 3)))
-    low = np.maximum(np.floor(poses[:, :2].min(axis=0) - length) - 1.0, 0.0).astype(int)
-    top = np.minimum(np.ceil(poses[:, :2].max(axis=0) + length) + 1.0, (w, h)).astype(int)
-    cells = np.ascontiguousarray(grid.cells[low[1] : top[1], low[0] : top[0]])
-    table = np.stack([t.ravel() for t in measure_tables(cells, sensor, measure)], axis=-1)
+    low, top = np.zeros(2, dtype=int), np.ones(2, dtype=int)
+    if len(poses):
+        low = np.maximum(np.floor(poses[:, :2].min(axis=0) - length) - 1.0, 0.0).astype(int)
+        top = np.minimum(np.ceil(poses[:, :2].max(axis=0) + length) + 1.0, (w, h)).astype(int)
+    part = grid.cells[low[1] : top[1], low[0] : top[0]]
+    cells = np.ascontiguousarray(part).ravel()
     moved = poses - np.array([low[0], low[1], 0.0])
-    shape = (int(cells.shape[0]), int(cells.shape[1]))
-    return _View(moved, sensor.angles(), length, shape, table)
+    table = _measure_table(cells, sensor, measure)
+    shape = (int(part.shape[0]), int(part.shape[1]))
+    return _View(moved, sensor.angles(), length, shape, cells, table)
 
 
-def stopping_rest(sensor: BeamModel, measure: str, cells: int, window: int) -> float:
+def largest_gain(delta: float) -> float:
+    """Largest f(delta, r) [nat] over all odds r."""
+    u = delta * math.log(delta) / (delta - 1.0)
+    return u - 1.0 - math.log(u)
+
+
+def shift_of(measure: str, sigma: float, window: int) -> float:
+    """Cells by which noise moves a reading outwards in the mean, at most; sigma in cells."""
+    if measure == "uniform_fsmi":
+        return 0.25 * (window + 1.0)
+    # E[Z+] of a normal, on the shortest cells, and a quarter for rounding to whole cells.
+    return sigma / math.sqrt(math.pi) + 0.25 if window > 0 else 0.0
+
+
+def stopping_rest(sensor: BeamModel, measure: str, cells: int, shift: float) -> float:
     """K of the stopping rule [nat], proved at the top of the module.
 
-    `cells` is the largest number of cells of a ray, `window` the noise's half width.
+    `cells` is the largest number of cells of a ray, `shift` D, the cells by which noise moves a
+    reading outwards in the mean (at most).
     """
     if measure == "shannon":
         return math.log(cells + 1.0)
-    hit, miss = sensor.delta_occ, sensor.delta_emp
-    most_hit = min(math.log(hit), (hit - 1.0) ** 2 / (4.0 * hit))
-    most_miss = min(-math.log(miss), (1.0 - miss) ** 2 / (4.0 * miss))
-    return most_hit + (1.0 - miss) ** 2 + window * most_miss
+    miss = sensor.delta_emp
+    slope = (1.0 - miss) ** 2
+    if -2.0 * miss * math.log(miss) >= 1.0 - miss:
+        slope = min(slope, miss * math.log(miss) - miss + 1.0)
+    return largest_gain(sensor.delta_occ) + slope + shift * largest_gain(miss)
+
+
+def _stop(sensor: RangeSensor, measure: str, view: _View, tol: float, sigma: float) -> Stop:
+    """(tol, most, least, weight): a beam drops reach * max(most, least + weight * S)."""
+    window = noise_width(sigma, math.sqrt(0.5), measure == "uniform_fsmi", SIGMAS)
+    shift = shift_of(measure, sigma, window)
+    rest = stopping_rest(sensor, measure, sum(view.shape) + 1, shift)
+    if not sensor.count_no_hit:
+        return tol, 0.0, rest, 1.0
+    if window == 0:
+        return tol, rest, 0.0, 0.0
+    return tol, rest, shift * largest_gain(sensor.delta_emp), 1.0
 
 
 def scan_sums_bounded(
@@ -115,15 +144,11 @@ def scan_sums_bounded(
     """Sum over beams and the most that early stopping dropped from it [nat], each (P,)."""
     view = _view(grid, poses, sensor, measure)
     sigma = 0.0 if measure == "shannon" else sensor.sigma / grid.resolution
-    noise = (sigma, measure == "uniform_fsmi", SIGMAS)
-    window = noise_width(sigma, math.sqrt(0.5), noise[1], SIGMAS)
-    # A report can be lost to noise, or when no-hits are not counted.
-    weight = 0.0 if sensor.count_no_hit and sigma == 0.0 else 1.0
-    stop = tol, stopping_rest(sensor, measure, sum(view.shape) + 1, window), weight
+    stop = _stop(sensor, measure, view, tol, sigma)
     out, dropped = np.empty(len(poses)), np.empty(len(poses))
     scan_sums(
-        view.poses, view.angles, view.length, view.shape, view.table, stop, noise,
-        sensor.count_no_hit, out, dropped,
+        view.poses, view.angles, view.length, view.shape, view.cells, view.table, stop,
+        (sigma, measure == "uniform_fsmi", SIGMAS), sensor.count_no_hit, out, dropped,
     )  # fmt: skip
     return out, dropped
 
@@ -133,12 +158,11 @@ def joint_sums_bounded(
 ) -> tuple[Array, Array]:
     """Each cell counted once, and the most that early stopping dropped [nat], each (P,)."""
     view = _view(grid, poses, sensor, measure)
-    weight = 0.0 if sensor.count_no_hit else 1.0
-    stop = tol, stopping_rest(sensor, measure, sum(view.shape) + 1, 0), weight
+    stop = _stop(sensor, measure, view, tol, 0.0)
     out, dropped = np.empty(len(poses)), np.empty(len(poses))
     joint_sums(
-        view.poses, view.angles, view.length, view.shape, view.table, stop, sensor.count_no_hit,
-        path, out, dropped,
+        view.poses, view.angles, view.length, view.shape, view.cells, view.table, stop,
+        sensor.count_no_hit, path, out, dropped,
     )  # fmt: skip
     return out, dropped
 
@@ -214,8 +238,8 @@ def monte_carlo_mi(
     view = _view(grid, grid_poses(grid, poses), sensor, measure)
     out = np.empty((int(n_maps), len(view.poses)))
     sampled_sums(
-        view.poses, view.angles, view.length, view.shape, view.table, sensor.count_no_hit, path,
-        np.random.default_rng(rng), out,
+        view.poses, view.angles, view.length, view.shape, view.cells, view.table,
+        sensor.count_no_hit, path, np.random.default_rng(rng), out,
     )  # fmt: skip
     out /= unit
     totals = out.sum(axis=1)

@@ -18,6 +18,7 @@ from fsmi._scan import noise_width
 from fsmi._scan3d import joint_sums_3d, scan_sums_3d
 from fsmi.measures.gain import gain_tables
 from fsmi.measures.noise import SIGMAS
+from fsmi.measures.shannon import shannon_tables
 from fsmi.raycast3d import box_of, room_for_runs, scaled_poses
 from fsmi.sensor import BeamModel
 from fsmi.sensor3d import beam_directions
@@ -38,7 +39,7 @@ def code_table(voxels: VoxelMap, sensor: BeamModel, measure: str, prior: float) 
 def _code_table(voxels: VoxelMap, sensor: BeamModel, measure: str, prior: float) -> Array:
     o = voxels.probabilities(prior)
     if measure == "shannon":
-        _, hit, miss = information.shannon_tables(o)
+        _, hit, miss = shannon_tables(o)
     else:
         _, hit, miss = gain_tables(o, sensor.delta_occ, sensor.delta_emp)
     with np.errstate(divide="ignore"):
