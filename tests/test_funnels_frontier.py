@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import joblib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from privfunnel.cli import main
 from privfunnel.columns import Table
 from privfunnel.funnels.dropping import drop_columns
 from privfunnel.funnels.frontier import Frontier, frontier
+from privfunnel.funnels.neural import NeuralFunnel
 from privfunnel.funnels.picture import save_picture
 from privfunnel.tables import read_table
 
@@ -116,6 +118,63 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["frontier", str(path), "--sensitive", "nope", "-o", str(out)]) == 2
     assert capsys.readouterr().err.count("\n") == 2
     assert not out.exists()
+
+
+def vectors() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    s = rng.integers(0, 2, 120)
+    return rng.normal(size=(120, 1)) + s[:, None], s
+
+
+QUICK = {"n_steps": 5, "n_outputs": 1, "attackers": ("logistic",), "solver": "neural"}
+
+
+def test_an_interrupted_frontier_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, s = vectors()
+    state = tmp_path / "state.json"
+    trained: list[float] = []
+    whole = NeuralFunnel.fit
+
+    def fit(self: NeuralFunnel, *arguments: object, **options: object) -> NeuralFunnel:
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        trained.append(self.budget)
+        return whole(self, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(NeuralFunnel, "fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        frontier(x, s, [0.1, 0.2, 0.3], state=state, **QUICK)  # type: ignore[arg-type]
+    assert len(json.loads(state.read_text())["results"]) == 2
+    monkeypatch.setattr(NeuralFunnel, "fit", whole)
+    again = frontier(x, s, [0.1, 0.2, 0.3], state=state, **QUICK)  # type: ignore[arg-type]
+    straight = frontier(x, s, [0.1, 0.2, 0.3], **QUICK)  # type: ignore[arg-type]
+    assert again.rows == straight.rows
+    with pytest.raises(ValueError, match="belongs to other data"):
+        frontier(x + 1.0, s, [0.1], state=state, **QUICK)  # type: ignore[arg-type]
+    state.write_text("{}")
+    with pytest.raises(ValueError, match="not the state of a frontier"):
+        frontier(x, s, [0.1], state=state, **QUICK)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="must be a whole number"):
+        frontier(x, s, [0.1], state=state, rng=None, **QUICK)  # type: ignore[arg-type]
+
+
+def test_budgets_in_parallel_are_those_of_one_after_another() -> None:
+    x, s = vectors()
+    alone = frontier(x, s, [0.1, 0.3], **QUICK)  # type: ignore[arg-type]
+    with joblib.parallel_config(backend="threading"):
+        together = frontier(x, s, [0.1, 0.3], n_jobs=2, **QUICK)  # type: ignore[arg-type]
+    assert [r.budget for r in together.rows] == [0.1, 0.3]
+    assert {r.leakage.n for r in together.rows} == {r.leakage.n for r in alone.rows}
+
+
+def test_knee_edges_and_local_privacy(discrete: Frontier) -> None:
+    assert discrete.knee in discrete.rows
+    x, y = zip(*discrete.edges["bottleneck"], strict=True)
+    assert (np.diff(np.diff(y) / np.diff(x)) <= 1e-6).all()
+    low_x, low_y = zip(*discrete.edges["funnel"], strict=True)
+    for utility, leakage in discrete.edges["randomised response"]:
+        assert leakage <= np.interp(utility, x, y) + 1e-6
+        assert leakage >= np.interp(utility, low_x, low_y) - 1e-6
 
 
 def test_bad_input() -> None:

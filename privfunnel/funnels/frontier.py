@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
-from typing import Any, Literal, final
+from typing import Any, Literal, Self, final
 
 import numpy as np
 
 from privfunnel.columns import Table
-from privfunnel.entropy import entropy
 from privfunnel.estimate import Estimate, Progress, Rng
-from privfunnel.funnels.discrete import DiscreteFunnel
 from privfunnel.funnels.fresh import Status, status_of
-from privfunnel.variables import as_variable
+from privfunnel.funnels.mechanisms import (
+    Mechanism,
+    Source,
+    erasure,
+    hull,
+    identity,
+    randomised_response,
+)
+from privfunnel.funnels.posteriors import Goal
+from privfunnel.funnels.solvers import solve_all
+from privfunnel.funnels.sweep import fingerprint, sweep
+from privfunnel.variables import Variable, as_variable
 
 Solver = Literal["auto", "discrete", "neural", "table"]
 # Above this many values a discrete X is given to a net.
 MOST_LEVELS = 200
 # Points of the two edges of a known table, ends left out.
 N_EDGE = 11
+_BIT = math.log(2.0)
 
 
 @final
@@ -33,6 +45,21 @@ class Row:
     leakage: Estimate
     utility: Estimate
     status: Status
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types that JSON can hold."""
+        return {
+            "budget": self.budget,
+            "status": self.status,
+            "leakage": self.leakage.to_dict(),
+            "utility": self.utility.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """The row that `to_dict` wrote."""
+        leakage, utility = Estimate(**content["leakage"]), Estimate(**content["utility"])
+        return cls(content["budget"], leakage, utility, content["status"])
 
 
 @final
@@ -54,7 +81,8 @@ class Frontier:
     ----------
     rows : one for each budget.
     references : simpler releases, such as dropping columns.
-    edges : curves (utility, leakage) of a known table: "funnel" and "bottleneck".
+    edges : curves (utility, leakage) of a known table: "funnel", "bottleneck" and "randomised
+        response", which keeps a value or draws any other (local differential privacy).
     solver : what made the rows.
     utility_name : what the utility axis shows.
     """
@@ -65,21 +93,26 @@ class Frontier:
     solver: str
     utility_name: str
 
+    @property
+    def knee(self) -> Row | None:
+        """The row to start from: most utility for its leakage, both as shares of the largest.
+
+        None if every row is over its budget.
+        """
+        rows = [row for row in self.rows if row.status != "over"]
+        most = max((row.utility.value for row in rows), default=0.0) or 1.0
+        worst = max((row.leakage.value for row in rows), default=0.0) or 1.0
+        gain = [row.utility.value / most - row.leakage.value / worst for row in rows]
+        return rows[int(np.argmax(gain))] if rows else None
+
     def to_dict(self) -> dict[str, Any]:
         """Plain types that JSON can hold."""
         return {
+            "knee": None if self.knee is None else self.knee.budget,
             "solver": self.solver,
             "unit": "bit",
             "utility_name": self.utility_name,
-            "rows": [
-                {
-                    "budget": row.budget,
-                    "status": row.status,
-                    "leakage": row.leakage.to_dict(),
-                    "utility": row.utility.to_dict(),
-                }
-                for row in self.rows
-            ],
+            "rows": [row.to_dict() for row in self.rows],
             "references": [vars(r) for r in self.references],
             "edges": {name: [list(point) for point in edge] for name, edge in self.edges.items()},
         }
@@ -123,6 +156,8 @@ def frontier(
     *,
     solver: Solver = "auto",
     rng: Rng = 0,
+    state: str | os.PathLike[str] | None = None,
+    n_jobs: int = 1,
     progress: Progress | None = None,
     **options: Any,
 ) -> Frontier:
@@ -136,7 +171,12 @@ def frontier(
     solver : "discrete" (exact, X of few values), "neural" (vectors) or "table" (columns of their
         own); "auto" chooses by X.
     rng : seed; all budgets are read on the same people, whom no training saw.
-    **options : passed to the funnel.
+    state : JSON file for finished budgets ("neural" and "table"): after an interruption the same
+        call goes on from it. The seed must then be a number.
+    n_jobs : budgets trained at once, through joblib; `joblib.parallel_config` chooses where, a
+        Dask cluster for one. Take processes, not threads: torch has one seed a process. Budgets
+        of a table then start afresh each.
+    **options : passed to the funnel; for "discrete" `algorithm`, a solver of DiscreteFunnel.
     """
     if isinstance(X, Table):
         chosen: str = "table"
@@ -157,7 +197,29 @@ def frontier(
             "arrays"
         )
     wanted = None if budgets is None else _checked(budgets)
-    return makers[chosen](X, S, wanted, rng, progress or (lambda share, words: None), options)
+    if state is not None and not isinstance(rng, int):
+        raise ValueError(f"with a state the seed must be a whole number, not {rng!r}")
+    run = _Run(rng, progress or (lambda share, words: None), state, n_jobs, options)
+    return makers[chosen](X, S, wanted, run)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """How the caller wants it done."""
+
+    rng: Rng
+    tell: Progress
+    state: str | os.PathLike[str] | None
+    n_jobs: int
+    options: dict[str, Any]
+
+    def sweep(
+        self, budgets: list[float], one: Callable[[float], dict[str, Any]], key: str
+    ) -> tuple[Row, ...]:
+        found = sweep(
+            budgets, one, state=self.state, key=key, n_jobs=self.n_jobs, progress=self.tell
+        )
+        return tuple(sorted((Row.from_dict(r) for r in found), key=lambda row: row.budget))
 
 
 def _checked(budgets: Iterable[float]) -> list[float]:
@@ -171,75 +233,99 @@ def _shares(top: float) -> list[float]:
     return [round(share * top, 4) for share in (0.05, 0.1, 0.2, 0.35, 0.55, 0.75)]
 
 
-def _discrete(
-    X: Any, S: Any, budgets: list[float] | None, rng: Rng, tell: Progress, options: dict[str, Any]
-) -> Frontier:
+def _discrete(X: Any, S: Any, budgets: list[float] | None, run: _Run) -> Frontier:
     x, s = as_variable(X, name="X").codes, as_variable(S, name="S").codes
-    h_x = entropy(np.bincount(x) / len(x))
-    whole = DiscreteFunnel(utility=h_x).fit(s, x)
-    leak = whole.leakage.value
-    wanted = budgets or _shares(leak)
-    steps = len(wanted) + N_EDGE
-    rows = []
-    for i, budget in enumerate(wanted):
-        tell(i / steps, f"budget {budget:.3f} bits")
-        funnel = DiscreteFunnel(budget=budget, rng=rng, **options).fit(s, x)
-        rows.append(Row(budget, funnel.leakage, funnel.utility, "within"))
-    edges = {name: [(0.0, 0.0), (h_x, leak)] for name in ("funnel", "bottleneck")}
-    for i, utility in enumerate(np.linspace(0.0, h_x, N_EDGE + 2)[1:-1]):
-        tell((len(wanted) + i) / steps, f"edges at {utility:.2f} bits")
-        funnel = DiscreteFunnel(utility=float(utility), rng=rng, **options).fit(s, x)
-        edges["funnel"].append((funnel.utility.value, funnel.leakage.value))
-        edges["bottleneck"].append((funnel.utility.value, funnel.bottleneck().value))
-    edges["funnel"] += [(row.utility.value, row.leakage.value) for row in rows]
-    everything = Reference("X as it is", leak, h_x)
-    tell(1.0, "done")
-    sorted_edges = {name: tuple(sorted(points)) for name, points in edges.items()}
-    return Frontier(tuple(rows), (everything,), sorted_edges, "discrete", "I(X;Z)")
+    joint = np.zeros((int(s.max()) + 1, int(x.max()) + 1))
+    np.add.at(joint, (s, x), 1.0 / len(x))
+    source = Source(joint)
+    wanted = budgets or _shares(source.leak / _BIT)
+    algorithm = run.options.get("algorithm", "auto")
+    if set(run.options) - {"algorithm"}:
+        raise TypeError(f"a discrete frontier takes the option algorithm, not {run.options}")
+    inside = np.linspace(0.0, source.h_x, N_EDGE + 2)
+    lower = [Goal("leakage", b * _BIT) for b in wanted]
+    along = [Goal("utility", float(u)) for u in inside]
+    made = solve_all(source, [*lower, *along], algorithm, run.rng, _part(run.tell, 0, 2))
+    best = made[: len(wanted)]
+    rows = [
+        Row(budget, _exact(m.leakage, len(x)), _exact(m.utility, len(x)), "within")
+        for budget, m in zip(wanted, best, strict=True)
+    ]
+    tops = [Goal("utility", float(u), upper=True) for u in inside]
+    above = solve_all(source, tops, "auto", run.rng, _part(run.tell, 1, 2))
+    edges = {
+        "funnel": _points(hull([*made, erasure(source), identity(source)])),
+        "bottleneck": _points(hull([*above, erasure(source), identity(source)], upper=True)),
+        "randomised response": _points(randomised_response(source)),
+    }
+    everything = Reference("X as it is", source.leak / _BIT, source.h_x / _BIT)
+    run.tell(1.0, "done")
+    return Frontier(tuple(rows), (everything,), edges, "discrete", "I(X;Z)")
 
 
-def _neural(
-    X: Any, S: Any, budgets: list[float] | None, rng: Rng, tell: Progress, options: dict[str, Any]
-) -> Frontier:
+def _exact(nats: float, n: int) -> Estimate:
+    return Estimate(nats, nats, nats, "point", None, "exact", n, math.e).to_base(2)
+
+
+def _points(mechanisms: list[Mechanism]) -> tuple[tuple[float, float], ...]:
+    return tuple(sorted((m.utility / _BIT, m.leakage / _BIT) for m in mechanisms))
+
+
+def _neural(X: Any, S: Any, budgets: list[float] | None, run: _Run) -> Frontier:
     from privfunnel.funnels.fresh import fresh_leakage, secret_codes
-    from privfunnel.funnels.neural import NeuralFunnel
 
     x, s = as_variable(X, name="X"), as_variable(S, name="S")
-    codes = secret_codes(s.values[:, 0], s.kind == "discrete")
-    raw = fresh_leakage(x.matrix, codes, confidence=0.95, rng=np.random.default_rng(rng))
-    wanted = budgets or _shares(raw.to_base(2).value)
-    rows = []
-    for i, budget in enumerate(wanted):
-        funnel = NeuralFunnel(budget, rng=rng, **options).fit(
-            x, s, progress=_part(tell, i, len(wanted))
-        )
-        rows.append(Row(budget, funnel.leakage, funnel.utility, funnel.status))
-    tell(1.0, "done")
-    return Frontier(tuple(rows), (), {}, "neural", "I(X;Z)")
+    if budgets is None:
+        codes = secret_codes(s.values[:, 0], s.kind == "discrete")
+        raw = fresh_leakage(x.matrix, codes, confidence=0.95, rng=np.random.default_rng(run.rng))
+        budgets = _shares(raw.to_base(2).value)
+    one = partial(_neural_row, x, s, run.rng, run.options)
+    key = fingerprint(x.values, s.values, run.rng, sorted(run.options.items()))
+    return Frontier(run.sweep(budgets, one, key), (), {}, "neural", "I(X;Z)")
 
 
-def _table(
-    X: Table, S: str, budgets: list[float] | None, rng: Rng, tell: Progress, options: dict[str, Any]
-) -> Frontier:
+def _neural_row(
+    x: Variable, s: Variable, rng: Rng, options: dict[str, Any], budget: float
+) -> dict[str, Any]:
+    from privfunnel.funnels.neural import NeuralFunnel
+
+    funnel = NeuralFunnel(budget, rng=rng, **options).fit(x, s)
+    return Row(budget, funnel.leakage, funnel.utility, funnel.status).to_dict()
+
+
+def _table(X: Table, S: str, budgets: list[float] | None, run: _Run) -> Frontier:
     from privfunnel.funnels.dropping import drop_columns
-    from privfunnel.funnels.tabular import TableFunnel
 
-    dropped = drop_columns(X, S, rng=rng, progress=_part(tell, 0, 8))
+    dropped = drop_columns(X, S, rng=run.rng, progress=_part(run.tell, 0, 8))
     wanted = budgets or _shares(dropped[0].leakage)
-    rows: list[Row] = []
-    before: TableFunnel | None = None
     # From loose to tight: each budget starts where the one before ended.
-    for i, budget in enumerate(reversed(wanted)):
-        funnel = TableFunnel(budget, rng=rng, **options).fit(
-            X, sensitive=S, start=before, progress=_part(tell, i + 1, len(wanted) + 1)
-        )
-        status = status_of(funnel.leakage, budget)
-        rows.append(Row(budget, funnel.leakage, funnel.utility, status))
-        before = funnel
-    tell(1.0, "done")
+    one = partial(_table_row, X, S, run.rng, run.options, [] if run.n_jobs == 1 else None)
+    key = fingerprint(X.digest(), S, run.rng, sorted(run.options.items()))
+    rows = run.sweep(list(reversed(wanted)), one, key)
     references = tuple(Reference(d.name, d.leakage, d.utility) for d in dropped)
     name = "sum of I(X_j;Z_j) over columns"
-    return Frontier(tuple(reversed(rows)), references, {}, "table", name)
+    return Frontier(rows, references, {}, "table", name)
+
+
+def _table_row(
+    table: Table,
+    sensitive: str,
+    rng: Rng,
+    options: dict[str, Any],
+    earlier: list[Any] | None,
+    budget: float,
+) -> dict[str, Any]:
+    from privfunnel.funnels.tabular import TableFunnel
+
+    start = earlier[-1] if earlier else None
+    funnel = TableFunnel(budget, rng=rng, **options).fit(table, sensitive=sensitive, start=start)
+    if start is not None and funnel.status == "over":
+        # Where the last budget ended may be no place to go on from.
+        funnel = TableFunnel(budget, rng=rng, **options).fit(table, sensitive=sensitive)
+    if earlier is not None:
+        earlier.append(funnel)
+    status = status_of(funnel.leakage, budget)
+    return Row(budget, funnel.leakage, funnel.utility, status).to_dict()
 
 
 def _part(tell: Progress, i: int, n: int) -> Progress:

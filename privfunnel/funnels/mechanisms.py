@@ -101,6 +101,21 @@ def erasure(source: Source) -> Mechanism:
     return mechanism(source, np.ones((len(source.p_x), 1)), "erase")
 
 
+def randomised_response(source: Source, n_points: int = 15) -> list[Mechanism]:
+    """Keep X, or draw any other value with equal chances, from all noise to none.
+
+    With epsilon = ln(p / q) of the chances this is the k-ary mechanism of local differential
+    privacy (Kairouz, Oh & Viswanath 2016).
+    """
+    k = len(source.p_x)
+    found = []
+    for epsilon in np.linspace(0.0, 4.0 + 2.0 * np.log(k), n_points):
+        other = 1.0 / (np.exp(epsilon) + k - 1.0)
+        channel = np.full((k, k), other) + np.eye(k) * (np.exp(epsilon) - 1.0) * other
+        found.append(mechanism(source, channel, f"response-{epsilon:.3g}"))
+    return found
+
+
 def merged(source: Source, labels: FloatArray | np.ndarray, name: str) -> Mechanism:
     """The deterministic mechanism that replaces each value of X by its label."""
     codes = np.unique(labels, return_inverse=True)[1]

@@ -61,6 +61,10 @@ def _edges(found: Frontier, ax: Any) -> None:
         return
     (x_low, low), (x_up, up) = (zip(*found.edges[k], strict=True) for k in ("funnel", "bottleneck"))
     ax.plot(x_up, up, color=OTHER, lw=1.2, ls="--", label="bottleneck: the worst for its utility")
+    if "randomised response" in found.edges:
+        response = found.edges["randomised response"]
+        x, y = zip(*response, strict=True)
+        ax.plot(x, y, color=GREY, lw=1.2, ls="-.", label="randomised response (local DP)")
     ax.plot(x_low, low, color=FUNNEL, lw=1.5, label="funnel: the best for its utility")
     ax.fill(
         (*x_low, *reversed(x_up)),
@@ -92,6 +96,16 @@ def _rows(found: Frontier, ax: Any) -> None:
             marker=marker,
             color=OTHER if status == "over" else FUNNEL,
             zorder=3,
+        )
+    if found.knee is not None and len(x) > 2:
+        ax.scatter(
+            [found.knee.utility.value],
+            [found.knee.leakage.value],
+            s=140,
+            facecolors="none",
+            edgecolors=FUNNEL,
+            zorder=4,
+            label=f"knee: a budget of {found.knee.budget:.3g} bits",
         )
     label = "funnel, worst fresh attacker" if not exact else "budgets"
     ax.plot([], [], "o-", color=FUNNEL, label=label)
