@@ -150,10 +150,13 @@ def as_variable(data: Any, *, name: str = "x", discrete: bool | None = None) -> 
         raise ValueError(f"{name} must have shape (n,) or (n, d), not {np.shape(array)}")
     if len(array) == 0:
         raise ValueError(f"{name} is empty")
-    return join(*(_one_column(column, name, discrete) for column in array.T), name=name)
+    columns = [_one_column(column, name, discrete) for column in array.T]
+    return columns[0] if len(columns) == 1 else join(*columns, name=name)
 
 
 def _one_column(column: npt.NDArray[Any], name: str, discrete: bool | None) -> Variable:
+    if column.dtype.kind in "iub" and column.dtype.itemsize <= 2:
+        return _small_numbers(column, name, discrete)
     plain = plain_column(column, name)
     nominal = plain.dtype.kind == "U"
     if nominal and discrete is False:
@@ -162,6 +165,16 @@ def _one_column(column: npt.NDArray[Any], name: str, discrete: bool | None) -> V
         discrete = nominal or plain.dtype.kind == "b" or few_values(plain)
     values = encode(plain)[0] if nominal else plain
     return Variable(values.astype(np.float64)[:, None], (discrete,), (nominal,), name)
+
+
+def _small_numbers(column: npt.NDArray[Any], name: str, discrete: bool | None) -> Variable:
+    """A column of whole numbers of one or two bytes: counted once, never sorted."""
+    codes, levels = encode(column)
+    if discrete is None:
+        discrete = column.dtype.kind == "b" or _few(len(levels), len(column), whole=True)
+    side = Variable(column.astype(np.float64)[:, None], (discrete,), (False,), name)
+    side.__dict__["codes"] = codes  # where `cached_property` would keep them
+    return side
 
 
 def plain_column(column: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
@@ -204,13 +217,19 @@ def few_values(column: npt.NDArray[Any]) -> bool:
     # A look at the first rows settles almost every continuous column without a full sort.
     if len(np.unique(column[:1000])) > MAX_LEVELS:
         return False
-    levels = len(np.unique(column))
     whole = np.array_equal(column, np.round(column))
-    return levels <= min(MAX_LEVELS, max(10 if whole else 2, len(column) // 5))
+    return _few(len(encode(column)[1]), len(column), whole=whole)
+
+
+def _few(levels: int, n: int, *, whole: bool) -> bool:
+    return levels <= min(MAX_LEVELS, max(10 if whole else 2, n // 5))
 
 
 def encode(column: npt.NDArray[Any]) -> tuple[Codes, npt.NDArray[Any]]:
     """Codes (n,) and the sorted levels they stand for."""
+    if column.dtype.kind == "b":
+        codes, levels = encode(column.view(np.uint8))
+        return codes, levels.astype(np.bool_)
     if column.dtype.kind in "iuf" and column.size:
         small = _encode_narrow(column)
         if small is not None:

@@ -403,3 +403,17 @@ def test_it_is_a_value() -> None:
     side = Variable(np.zeros((2, 1)), (True,), (False,))
     with pytest.raises(AttributeError):
         side.name = "z"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, np.bool_])
+@pytest.mark.parametrize("levels", [1, 2, 7, 90])
+def test_small_whole_numbers_are_read_like_large_ones(dtype: type, levels: int) -> None:
+    rng = np.random.default_rng(levels)
+    column = (rng.integers(levels, size=(400, 2)) - (np.dtype(dtype).kind == "i")).astype(dtype)
+    for data in (column[:, 0], column[::2, 1], column):
+        small = as_variable(data, name="s")
+        wide = as_variable(data if dtype is np.bool_ else data.astype(np.int64), name="s")
+        assert small.discrete == wide.discrete
+        assert small.n_levels == wide.n_levels
+        np.testing.assert_array_equal(small.codes, wide.codes)
+        np.testing.assert_array_equal(small.values, wide.values)
