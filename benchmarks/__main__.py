@@ -12,7 +12,10 @@ from pathlib import Path
 
 # name -> (modules with `rows(argv) -> list of dict`, what they measure)
 BENCHMARKS = {
-    "fsmi": (("fsmi_beams", "fsmi_maps", "fsmi_tiles"), "kernels of a beam, poses and whole maps"),
+    "fsmi": (
+        ("fsmi_beams", "fsmi_maps", "fsmi_tiles", "fsmi_peers"),
+        "kernels of a beam, poses and whole maps",
+    ),
     "voxels": (("fsmi_voxels",), "3-D: rays, information by runs, memory, files; OctoMap"),
     "meaning": (("fsmi_meaning",), "what the measures claim against the truth; no timings"),
     "mi": (("mi_panel",), "estimators over tasks with known information; resumable"),
