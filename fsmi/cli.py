@@ -1,4 +1,4 @@
-"""The command line: fsmi map | explore | convert.
+"""The command line: fsmi map | explore | replay | convert.
 
 Exit codes: 0 success, 2 bad input (one line on stderr, no file written), 130 interrupted.
 """
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("map", metavar="MAP", help="map_server .yaml, .geojson world or .log")
     one.add_argument("-o", "--output", required=True, metavar="OUT", help=".png, or .npy for bits")
     one.add_argument(
-        "--measure", default="shannon", help="fsmi, approx_fsmi, uniform_fsmi, shannon"
+        "--measure", default="shannon", help="a name in fsmi.MEASURES; fcmi and csqmi add beams up"
     )
     one.add_argument(
         "--beams-add-up", action="store_true", help="sum over beams instead of each cell once"
@@ -80,11 +80,17 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--resolution", type=float, default=0.1, help="side of a cell [m] (0.1)")
     one.add_argument("--robot-radius", type=float, default=0.2, help="[m] (0.2)")
     one.add_argument("--budget", type=float, default=math.inf, metavar="M", help="most metres")
+    one.add_argument("--return-home", action="store_true", help="drive back at the end")
+    one.add_argument("--dump", metavar="F.npz", help="write the last decision, to be replayed")
     one.add_argument("--max-steps", type=int, default=1000, help="most plans (1000)")
     one.add_argument("--seed", type=int, default=0, help="of the range noise (0)")
     _sensor_options(one, beams=None, max_range=8.0, sigma=0.02)
     cli3d.add_options(one)
     _common_options(one)
+
+    one = commands.add_parser("replay", help="make a decision of the planner again")
+    one.set_defaults(command=_replay)
+    one.add_argument("decision", metavar="F.npz", help="written by Explorer.dump_state or --dump")
 
     one = commands.add_parser("convert", help="one map format into another")
     one.set_defaults(command=_convert)
@@ -176,6 +182,8 @@ def _map(arguments: argparse.Namespace) -> int:
 
 def _explore(arguments: argparse.Namespace) -> int:
     if arguments.three_d:
+        if arguments.return_home or arguments.dump:
+            raise ValueError("--return-home and --dump are for 2-D: leave them out with --3d")
         with _bar(arguments.quiet) as progress:
             report = cli3d.fly(arguments, progress)
         print(report)
@@ -192,6 +200,7 @@ def _explore(arguments: argparse.Namespace) -> int:
         (arguments.output, ".json"),
         (arguments.gif, ".gif"),
         (arguments.map, ".yaml"),
+        (arguments.dump, ".npz"),
     ):
         if path:
             _ends_in(path, ending)
@@ -199,8 +208,9 @@ def _explore(arguments: argparse.Namespace) -> int:
     sensor = _sensor(arguments, delta_occ=20.0, delta_emp=0.3)
     radius, resolution = arguments.robot_radius, arguments.resolution
     explorer = Explorer(
-        sensor, robot_radius=radius, strategy=arguments.strategy, max_distance=arguments.budget
-    )
+        sensor, robot_radius=radius, strategy=arguments.strategy, max_distance=arguments.budget,
+        return_home=arguments.return_home,
+    )  # fmt: skip
     world = _world(arguments.world, arguments.start)
     robot = SimulatedRobot(world, sensor, radius=radius, rng=arguments.seed)
     x0, y0, x1, y1 = world.bounds
@@ -216,10 +226,19 @@ def _explore(arguments: argparse.Namespace) -> int:
     if arguments.map:
         Path(arguments.map).parent.mkdir(parents=True, exist_ok=True)
         save_map(result.grid, arguments.map)
+    if arguments.dump:
+        explorer.dump_state(arguments.dump)
     _print_run(world, result, coverage.accuracy(result.grid))
-    for path in (arguments.output, arguments.gif, arguments.map):
+    for path in (arguments.output, arguments.gif, arguments.map, arguments.dump):
         if path:
             print(f"wrote {path}")
+    return 0
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from fsmi.planning.explorer import replay
+
+    print(replay(arguments.decision).explain(20))
     return 0
 
 

@@ -92,6 +92,22 @@ def test_explore_starts_where_it_is_told(world: Path, tmp_path: Path) -> None:
     assert json.loads(out.read_text())["trail"][0] == pytest.approx([4.5, 3.0, np.pi / 2])
 
 
+def test_the_robot_comes_home_and_its_last_decision_is_replayed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = tmp_path / "last.npz"
+    line = ["explore", "maze:2", "--resolution", "0.2", "--budget", "25", "--return-home"]
+    assert main([*line, "--dump", str(dump), "--quiet"]) == 0
+    assert "are for the way home" in capsys.readouterr().out
+    assert main(["replay", str(dump)]) == 0
+    assert capsys.readouterr().out.startswith("budget: ")
+    dump.write_text("nothing")
+    assert main(["replay", str(dump)]) == 2
+    assert "no NumPy archive" in capsys.readouterr().err
+    assert main(["explore", "rooms3d:1", "--3d", "--return-home"]) == 2
+    assert "leave them out" in capsys.readouterr().err
+
+
 def test_map_draws_the_surface_in_bits(
     ros_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
