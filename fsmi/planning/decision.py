@@ -83,9 +83,10 @@ class Decision:
             If the file is not one, is damaged or of another version.
         """
         try:
-            if not zipfile.is_zipfile(path):
-                raise ValueError("it is no NumPy archive, or only a part of one")
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as parts:
+            with Path(path).open("rb") as file:
+                if not zipfile.is_zipfile(file):
+                    raise ValueError("it is no NumPy archive, or only a part of one")
+            with np.load(path, allow_pickle=False) as parts:
                 words = json.loads(str(parts["words"]))
                 cells = parts["cells"]
                 arrays = {k[7:]: parts[k] for k in parts.files if k.startswith("memory_")}
