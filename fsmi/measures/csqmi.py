@@ -23,7 +23,7 @@ import numpy.typing as npt
 from fsmi._jit import fused
 from fsmi.measures.beam import Beam
 from fsmi.measures.fsmi import check_count
-from fsmi.measures.noise import blur, dot
+from fsmi.measures.noise import blur_at, dot
 
 Array = npt.NDArray[np.float64]
 PAIR_SIGMAS = 4.0  # truncation, in standard deviations sqrt(2) sigma of the pair kernel K
@@ -75,7 +75,7 @@ def csqmi_equal(o: Array, taps: Array, no_hit: bool, scratch: Array) -> float:
         padded[end + m] = 0.0
     p = padded[window:end]
     p_none, w_none = hits_and_sharper(o, p, w)
-    blur(padded, taps, smooth)
+    blur_at(scratch, taps, np.uintp(n), np.uintp(end + window + n))
     return divergence(p, w, smooth, p_none, w_none, no_hit)
 
 

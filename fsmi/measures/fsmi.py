@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fsmi._jit import fused, kernel
 from fsmi.measures.beam import Beam
-from fsmi.measures.noise import blur, dot, noise_kernel, uniform_half_width, window_cells
+from fsmi.measures.noise import blur_at, dot_at, noise_kernel, uniform_half_width, window_cells
 
 Array = npt.NDArray[np.float64]
 # Gaussian mass beyond this many standard deviations is 2e-19, below one rounding of the sum:
@@ -46,17 +46,22 @@ def expected_gain(
     `taps` (window + 1,) holds the mass of a reading 0, 1, ... window cells off its cell (on
     each side); `scratch` needs 3 n + 2 window places.
     """
-    n, window = o.size, taps.size - 1
-    end = window + n
-    gains, hits = scratch[: end + window], scratch[end + window : end + window + n]
-    smooth = scratch[end + window + n : end + window + 2 * n]
+    # Offsets, not slices: each slice counts a reference, which costs as much as ten cells.
+    n, window = np.uintp(o.size), np.uintp(taps.size - 1)
+    hits = n + window + window
+    smooth = hits + n
     for m in range(window):  # readings off the beam gain nothing
-        gains[m] = 0.0
-        gains[end + m] = 0.0
-    front, none = along_beam(o, f_occ, f_emp, gains[window:end], hits)
-    blur(gains, taps, smooth)
-    total = dot(hits, smooth)
-    return total + none * front if no_hit else total
+        scratch[m] = 0.0
+        scratch[n + window + m] = 0.0
+    front, reach = 0.0, 1.0
+    for k in range(n):
+        scratch[window + k] = f_occ[k] + front
+        front += f_emp[k]
+        scratch[hits + k] = reach * o[k]
+        reach *= 1.0 - o[k]
+    blur_at(scratch, taps, n, smooth)
+    total = dot_at(scratch, hits, smooth, n)
+    return total + reach * front if no_hit else total
 
 
 @kernel

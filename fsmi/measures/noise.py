@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fsmi._jit import fused
+from fsmi._jit import fused, inlined
 
 Array = npt.NDArray[np.float64]
 SIGMAS = 3.0  # half width of the truncated kernel, in standard deviations
@@ -45,35 +46,51 @@ def noise_kernel(sigma: float, cell: float, window: int) -> Array:
     return np.concatenate((side[:0:-1], side))
 
 
-@fused
-def blur(padded: Array, taps: Array, out: Array) -> None:
-    """out[j] = sum of taps[|m|] padded[window + j + m] over |m| <= window; taps (window + 1,).
+@inlined
+def blur_at(rows: Array, taps: Array, n: Any, to: Any) -> None:
+    """rows[to + j] = sum of taps[|m|] rows[window + j + m] over |m| <= window, j < n.
 
-    `padded` is (n + 2 window,), `out` (n,), both contiguous. Unsigned indices let the compiler
-    use vector instructions; lags go three at a time because a pass over a beam is too short to
-    hide its loads and stores behind one multiplication.
+    `taps` is (window + 1,). Unsigned indices let the compiler use vector instructions; lags go
+    three at a time because a pass over a beam is too short to hide its loads and stores behind
+    one multiplication.
     """
     one, two, three = np.uintp(1), np.uintp(2), np.uintp(3)
-    n, window = np.uintp(out.size), np.uintp(taps.size - 1)
+    window = np.uintp(taps.size - 1)
     for j in range(n):
-        out[j] = taps[0] * padded[window + j]
+        rows[to + j] = taps[0] * rows[window + j]
     m = one
     while m + two <= window:
         a, b, c = taps[m], taps[m + one], taps[m + two]
         low, high = window - m, window + m
         for j in range(n):
-            out[j] = (
-                out[j]
-                + a * (padded[low + j] + padded[high + j])
-                + b * (padded[low - one + j] + padded[high + one + j])
-                + c * (padded[low - two + j] + padded[high + two + j])
+            rows[to + j] = (
+                rows[to + j]
+                + a * (rows[low + j] + rows[high + j])
+                + b * (rows[low - one + j] + rows[high + one + j])
+                + c * (rows[low - two + j] + rows[high + two + j])
             )
         m += three
     while m <= window:
         a, low, high = taps[m], window - m, window + m
         for j in range(n):
-            out[j] = out[j] + a * (padded[low + j] + padded[high + j])
+            rows[to + j] = rows[to + j] + a * (rows[low + j] + rows[high + j])
         m += one
+
+
+@inlined
+def dot_at(rows: Array, a: Any, b: Any, n: Any) -> float:
+    """Sum of rows[a + k] rows[b + k], in four parts: one would wait for each addition in turn."""
+    one, two, three, four = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
+    whole = n - n % four
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+    for k in range(np.uintp(0), whole, four):
+        s0 += rows[a + k] * rows[b + k]
+        s1 += rows[a + k + one] * rows[b + k + one]
+        s2 += rows[a + k + two] * rows[b + k + two]
+        s3 += rows[a + k + three] * rows[b + k + three]
+    for k in range(whole, n):
+        s0 += rows[a + k] * rows[b + k]
+    return (s0 + s1) + (s2 + s3)
 
 
 @fused
