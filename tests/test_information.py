@@ -21,12 +21,16 @@ from fsmi import (
     scan_mi,
     traverse,
 )
+from fsmi._beams import LANES
 from fsmi.information import (
     EXPECTED_GAIN,
     joint_sums_bounded,
+    largest_gain,
     scan_sums_bounded,
+    shift_of,
     stopping_rest,
 )
+from fsmi.measures.noise import noise_kernel, uniform_half_width, window_cells
 from fsmi.raycast import grid_poses
 from tests import reference_maps as ref
 
@@ -116,7 +120,7 @@ def test_every_registered_measure_is_the_sum_over_exact_chords(measure: str) -> 
 @given(
     st.integers(0, 10**6),
     st.sampled_from(["approx_fsmi", "uniform_fsmi", "shannon"]),
-    st.sampled_from([0.0, 0.7]),
+    st.sampled_from([0.0, 0.7, 2.0]),
     st.booleans(),
     st.sampled_from([(1.5, 1 / 1.5), (20.0, 0.01), (1e4, 1e-6)]),
     st.floats(1e-6, 0.3),
@@ -133,6 +137,7 @@ def test_early_stop_drops_no_more_than_its_bound(
     short, dropped = scan_sums_bounded(grid, poses, sensor, measure, tol)
     assert (np.abs(full - short) <= dropped + 1e-12).all()
     assert (dropped <= sensor.n_beams * tol).all()
+    assert (np.abs(full - short) <= sensor.n_beams * tol + 1e-12).all()
     if measure == "shannon" and not no_hit:
         return
     full, _ = joint_sums_bounded(grid, poses, sensor, measure, -1.0, path=False)
@@ -158,6 +163,56 @@ def test_proof_of_the_stopping_rule_on_a_fine_grid(delta_occ: float, delta_emp: 
     for o in [*np.geomspace(1e-9, 0.5, 200), *(1 - np.geomspace(1e-9, 0.5, 200))]:
         expected = o * ref.gain(delta_occ, o) + (1 - o) * ref.gain(delta_emp, o)
         assert expected / o <= rest * (1 + 1e-6) + 1e-12
+
+
+@pytest.mark.parametrize("delta", [1e-9, 0.2, 0.66, 0.99, 1.01, 1.5, 50.0, 1e6])
+def test_largest_gain_is_the_largest_on_a_fine_grid(delta: float) -> None:
+    cells = [*np.geomspace(1e-9, 0.5, 3000), *(1 - np.geomspace(1e-9, 0.5, 3000))]
+    most = max(ref.gain(delta, o) for o in cells)
+    assert most <= largest_gain(delta) * (1 + 1e-6) + 1e-12
+    assert most >= largest_gain(delta) * 0.999 - 1e-9
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.3, 1.0, 2.5])
+def test_noise_moves_readings_no_further_than_the_proof_says(sigma: float) -> None:
+    shortest = math.sqrt(0.5)
+    window = window_cells(sigma, shortest)
+    half = uniform_half_width(sigma, shortest)
+    for spacing in np.linspace(shortest, 1.0, 7):
+        masses = noise_kernel(sigma, spacing, window_cells(sigma, spacing))
+        outwards = sum(m * g for m, g in enumerate(masses[masses.size // 2 :]))
+        assert outwards <= shift_of("approx_fsmi", sigma, window)
+        width = uniform_half_width(sigma, spacing)
+        outwards = sum(range(width + 1)) / (2 * width + 1)
+        assert outwards <= shift_of("uniform_fsmi", sigma, half)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 2.0])
+def test_more_beams_than_go_side_by_side(sigma: float) -> None:
+    grid = some_map(11, (9, 9))
+    sensor = RangeSensor(2 * LANES + 3, max_range=7.0, sigma=sigma)
+    pose = (4.3, 3.7, 0.1)
+    expected = sum(beam_by_beam(grid, pose, sensor, "approx_fsmi"))
+    assert scan_mi(grid, pose, sensor, tol=0.0)[0] == pytest.approx(expected, rel=1e-9)
+    scans, dropped = scan_sums_bounded(
+        grid, grid_poses(grid, pose), sensor, "approx_fsmi", 1e-4 * LN2
+    )
+    assert abs(scans[0] / LN2 - expected) <= dropped[0] / LN2 + 1e-12
+    assert dropped[0] / LN2 <= sensor.n_beams * 1e-4
+
+
+def test_poses_do_not_touch_each_other() -> None:
+    """What one pose leaves behind in the lanes is not seen by the next."""
+    grid, sensor = some_map(12, (10, 11)), RangeSensor(70, max_range=8.0, sigma=0.9)
+    rng = np.random.default_rng(0)
+    poses = np.column_stack(
+        (rng.uniform(0, 11, 20), rng.uniform(0, 10, 20), rng.uniform(-3, 3, 20))
+    )
+    together = scan_mi(grid, poses, sensor)
+    alone = [scan_mi(grid, pose, sensor)[0] for pose in poses]
+    np.testing.assert_allclose(together, alone, rtol=1e-12)
+    order = rng.permutation(20)
+    np.testing.assert_allclose(scan_mi(grid, poses[order], sensor), together[order], rtol=1e-12)
 
 
 # Each cell counted once ------------------------------------------------------------------------
@@ -357,6 +412,12 @@ INSIDE = (1.0, 1.0, 0.0)
         (lambda: scan_mi(GRID, INSIDE, SENSOR, tol=-1.0), "tol is -1.0"),
         (lambda: path_mi(GRID, INSIDE, SENSOR, tol=math.inf), "tol is inf"),
         (lambda: path_mi(GRID, INSIDE, SENSOR, base=0.0), "base is 0.0"),
+        (lambda: path_mi(GRID, INSIDE, SENSOR, measure="csmi"), "'csmi'; one of numerical"),
+        (lambda: path_mi(GRID, (1.0, -0.1, 0.0), SENSOR), "outside the map"),
+        (lambda: scan_mi(GRID, (1.0, 1.0, math.inf), SENSOR), "not finite"),
+        (lambda: scan_mi(GRID, INSIDE, SENSOR, measure="csmi"), "'csmi'; one of numerical"),
+        (lambda: scan_mi(GRID, INSIDE, RangeSensor(n_beams=0)), "n_beams is 0"),
+        (lambda: scan_mi(GRID, INSIDE, RangeSensor(max_range=0.0)), "max_range is 0.0"),
         (lambda: monte_carlo_mi(GRID, INSIDE, SENSOR, n_maps=1), "n_maps is 1"),
         (
             lambda: scan_mi(
