@@ -140,7 +140,6 @@ def joint_direction(
             )  # fmt: skip
 
 
-@fused
 def joint_sweep(
     angles: npt.NDArray[np.float64],
     length: float,

@@ -187,7 +187,6 @@ def noisy_direction(
             )  # fmt: skip
 
 
-@fused
 def noisy_sweep(
     angles: npt.NDArray[np.float64],
     length: float,

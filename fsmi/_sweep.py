@@ -152,7 +152,6 @@ def sweep_direction(
         unlimited_lines(a, b, n, whole_rows, rows, lines, count, states, out)
 
 
-@fused
 def sweep(
     angles: npt.NDArray[np.float64],
     length: float,

@@ -166,6 +166,12 @@ def condition_on_view(
     the difference of squared distances); the smaller of that and `unseen` stays. Cells that no
     beam crosses stay as they are.
 
+    The published program has the same rule but for two details. It weighs a piece by the
+    distance at which its beam enters the cell, so that the sensor's own cell, entered at 0, counts
+    for nothing; here by the ground itself. And it takes the weighted sum for the share, which
+    needs beams so dense that their pieces add up to the cell; here it is divided by the ground
+    that they do cover.
+
     Parameters
     ----------
     grid, sensor
