@@ -166,11 +166,11 @@ def condition_on_view(
     the difference of squared distances); the smaller of that and `unseen` stays. Cells that no
     beam crosses stay as they are.
 
-    The published program has the same rule but for two details. It weighs a piece by the
-    distance at which its beam enters the cell, so that the sensor's own cell, entered at 0, counts
-    for nothing; here by the ground itself. And it takes the weighted sum for the share, which
-    needs beams so dense that their pieces add up to the cell; here it is divided by the ground
-    that they do cover.
+    The published program has the same rule but for its weights. It weighs a piece by the distance
+    at which its beam enters the cell, here by the ground itself. It takes the weighted sum of what
+    stays for its share, which needs beams so dense that their pieces add up to the cell, and turns
+    a cell that no beam crosses, behind the sensor too, into a measured one; here the sum is
+    divided by the ground that the beams do cover.
 
     Parameters
     ----------
