@@ -25,6 +25,7 @@ BENCHMARKS = {
         ("mi_counts",),
         "counting 10^7 rows; --coverage [counts|ksg]: what intervals hold",
     ),
+    "funnel": (("funnel",), "funnels against optima, greedy and the linear curve; resumable"),
     "knn": (("mi_knn",), "nearest-neighbour estimators against scikit-learn and NPEET"),
 }
 

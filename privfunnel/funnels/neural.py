@@ -201,6 +201,19 @@ class NeuralFunnel:
         z = release(fitted.channel, inputs, np.random.default_rng(rng))[1]
         return fitted.inputs.original(z)
 
+    def law(self, X: Any, *, S: Any = None) -> FloatArray:
+        """Means and log standard deviations of Z (n, 2 n_outputs): the channel itself.
+
+        For a distortion in standard deviations of X from its mean. Who knows it gains nothing
+        but what `leakage` counts already; never publish it for real people.
+        """
+        fitted = self._get()
+        s = None if S is None else as_variable(S, name="S")
+        inputs = fitted.inputs.of_variables(as_variable(X, name="X"), s)
+        return release(fitted.channel, torch.from_numpy(inputs).float(), np.random.default_rng(0))[
+            0
+        ]
+
     @property
     def leakage(self) -> Estimate:
         """I(S;Z) as the worst fresh attacker reads it on people nobody saw."""

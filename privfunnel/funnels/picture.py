@@ -25,7 +25,7 @@ def draw(found: Frontier, ax: Any = None) -> Any:
             "pictures need matplotlib: pip install 'privfunnel-fsmi[audit]'"
         ) from None
     if ax is None:
-        _, ax = plt.subplots(figsize=(7.5, 5.0), layout="constrained")
+        _, ax = plt.subplots(figsize=(10.0, 5.0), layout="constrained")
     _edges(found, ax)
     _rows(found, ax)
     _references(found, ax)
@@ -36,7 +36,7 @@ def draw(found: Frontier, ax: Any = None) -> Any:
     ax.set_xlim(left=0)
     ax.grid(color=GREY, alpha=0.2)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, loc="upper left")
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax
 
 

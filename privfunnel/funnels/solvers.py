@@ -160,9 +160,10 @@ def _auto(
     mixes, pool = _recombined(source, distinct(pool), goals, rng, tell)
     if n > _PRICED:
         return [mix for mix, _ in mixes]
+    rounds = 8 if n <= 10 else 2
     for i, goal in enumerate(goals):
         tell(0.7 + 0.3 * i / len(goals), "pricing")
-        best, prices, pool = generate(source, pool, goal, n_rounds=8, rng=rng)
+        best, prices, pool = generate(source, pool, goal, n_rounds=rounds, rng=rng)
         mixes[i] = best, prices
     # What one goal found can serve its neighbours.
     return [finish(source, pool, g, *best_mix(source, pool, g))[0] for g in goals]
