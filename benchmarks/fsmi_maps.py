@@ -99,8 +99,8 @@ def thread_row() -> dict[str, object]:
         "ns_per_cell_beam": two["median_s"] / 0.2,
         "best_ns": two["best_s"] / 0.2,
         "target": 1.7,
-        "ratio": one["median_s"] / two["median_s"],
-        "note": "target and ratio: times one thread",
+        "ratio": one["best_s"] / two["best_s"],
+        "note": "target and ratio: times one thread, of the bests",
     }
 
 
