@@ -9,6 +9,7 @@ from ui import SHARED, metrics, plain, progress_bar, remembered, sources
 
 from privfunnel.audit.audit import audit
 from privfunnel.audit.report import AuditReport
+from privfunnel.audit.sections import sections
 
 VERDICTS = {
     "over": (st.error, ":material/gpp_bad:"),
@@ -68,6 +69,7 @@ def show(task: Task) -> None:
         return
     verdict(report)
     charts(report)
+    details(report)
     downloads(report, task)
     with st.expander("What was not tested", icon=":material/visibility_off:"):
         for line in report.to_dict()["not_tested"]:
@@ -143,6 +145,23 @@ def charts(report: AuditReport) -> None:
                 for c in ("guessed right", "sure of itself")
             },
         )  # fmt: skip
+
+
+def details(report: AuditReport) -> None:
+    """Sets of columns, values and groups that give people away, person by person."""
+    for note in report.findings.notes:
+        st.caption(plain(note, 400))
+    for number, part in enumerate(sections(report.findings)):
+        with st.expander(plain(part.title, 100)):
+            if part.hint:
+                st.caption(plain(part.hint, 600))
+            if part.rows:
+                st.dataframe(
+                    [dict(zip(part.header, row, strict=True)) for row in part.rows],
+                    hide_index=True, key=f"audit_part_{number}", alt=part.title,
+                )  # fmt: skip
+            for line in part.lines:
+                st.markdown(f"- {plain(line, 600)}")
 
 
 def downloads(report: AuditReport, task: Task) -> None:

@@ -127,14 +127,11 @@ def dropped(task: Task, keep: tuple[str, ...]) -> tuple[Dropped, ...]:
 
 
 @remembered(lambda task, order, release: (task.key, order, release.table.digest()))
-def audited(task: Task, order: Order, release: Release) -> AuditReport | None:
-    """The audit of one draw of a release beside its original; None if it tells nothing at all."""
-    # A column that was redrawn to one value for everyone tells nothing, and audits refuse it.
-    varying = [c.name for c in release.table if not c.variable.constant]
-    if not varying:
-        return None
+def audited(task: Task, order: Order, release: Release) -> AuditReport:
+    """The audit of one draw of a release beside its original."""
     with progress_bar("Auditing the release") as report:
         return audit(
-            release.table, sensitive=task.sensitive, release=varying, original=task.table,
+            release.table, sensitive=task.sensitive,
+            release=[c.name for c in release.table], original=task.table,
             budget=order.budget, rng=0, progress=report,
         )  # fmt: skip
