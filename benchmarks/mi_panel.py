@@ -1,10 +1,10 @@
 """The panel of tasks with known information: error, coverage, false alarms and seconds.
 
 `python3 dev.py bench mi [--sizes 300,1000] [--methods ksg,auto] [--peers] [--tasks TEXT]
-[--seeds 1] [--minutes M] [--out FOLDER] [--coverage REPETITIONS]`. Each finished cell is appended to FOLDER/mi_panel.csv
-and skipped on the next run, so a run may be interrupted at any time; with --minutes it stops by
-itself. Tasks are those of `privfunnel.panel`. With --coverage the classifier's lower ends are
-counted instead (`benchmarks.mi_coverage`).
+[--seeds 1] [--minutes M] [--out FOLDER] [--coverage REPETITIONS]`. Each finished cell is appended
+to FOLDER/mi_panel.csv and skipped on the next run, so a run may be interrupted at any time; with
+--minutes it stops by itself. Tasks are those of `privfunnel.panel`. With --coverage the
+classifier's lower ends are counted instead (`benchmarks.mi_coverage`).
 """
 
 from __future__ import annotations
@@ -171,25 +171,28 @@ def picture(cells: list[Cell], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     table = [row for row in summary(cells) if row["group"] == "continuous"]
-    methods = sorted({str(row["method"]) for row in table}, key=lambda name: name != "auto")
+    # Peers that take single columns only are in the table, not beside those that read all tasks.
+    every = max(int(str(row["tasks"])) for row in table)
+    table = [row for row in table if row["tasks"] == every]
+    methods = sorted({str(row["method"]) for row in table}, key=lambda name: (name != "auto", name))
     colours = {name: f"C{i % 10}" for i, name in enumerate(methods)}
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(11, 7.5), layout="constrained", width_ratios=(2, 3)
     )
     for name in methods:
         part = [row for row in table if row["method"] == name]
-        label = f"{name} ({part[-1]['tasks']} tasks)"
         style = {"lw": 2.5, "ms": 7} if name == "auto" else {"lw": 1.2, "ms": 4}
         left.plot(
             [r["n"] for r in part],
             [r["error"] for r in part],
             "o-",
             color=colours[name],
-            label=label,
+            label=name,
             **style,
         )
     left.set(xscale="log", yscale="log", xlabel="rows", ylabel="mean absolute error [nat]")
-    left.legend(fontsize=8)
+    left.set_title(f"{every} numeric tasks", fontsize=10)
+    left.legend(fontsize=8, loc="lower left")
     most = max(cell["n"] for cell in cells)
     last = [c for c in cells if c["n"] == most and c["group"] == "continuous"]
     names = list(dict.fromkeys(cell["task"].split(" [")[0] for cell in last))
@@ -208,7 +211,10 @@ def picture(cells: list[Cell], path: Path) -> None:
     right.invert_yaxis()
     right.set_xlabel(f"reading - truth at {most} rows [nat]")
     right.set_xscale("symlog", linthresh=0.05)
-    right.grid(axis="y", lw=0.3)
+    right.set_xticks(
+        [-1, -0.3, -0.1, -0.03, 0, 0.03, 0.1], ["-1", "-.3", "-.1", "-.03", "0", ".03", ".1"]
+    )
+    right.grid(lw=0.3)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
