@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import joblib
@@ -165,6 +167,31 @@ def test_budgets_in_parallel_are_those_of_one_after_another() -> None:
         together = frontier(x, s, [0.1, 0.3], n_jobs=2, **QUICK)  # type: ignore[arg-type]
     assert [r.budget for r in together.rows] == [0.1, 0.3]
     assert {r.leakage.n for r in together.rows} == {r.leakage.n for r in alone.rows}
+
+
+ON_DASK = """
+import joblib
+import numpy as np
+from dask.distributed import Client, LocalCluster
+from privfunnel import frontier
+
+if __name__ == "__main__":
+    rng = np.random.default_rng(0)
+    s = rng.integers(0, 2, 120)
+    x = rng.normal(size=(120, 1)) + s[:, None]
+    options = {"n_steps": 3, "n_outputs": 1, "attackers": ("logistic",), "solver": "neural"}
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        with Client(cluster), joblib.parallel_config(backend="dask"):
+            found = frontier(x, s, [0.1, 0.3], n_jobs=2, **options)
+    print(found.rows == frontier(x, s, [0.1, 0.3], **options).rows)
+"""
+
+
+def test_a_local_dask_cluster_finds_the_same(tmp_path: Path) -> None:
+    script = tmp_path / "on_dask.py"
+    script.write_text(ON_DASK)
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert run.stdout.strip() == "True", run.stderr[-2000:]
 
 
 def test_knee_edges_and_local_privacy(discrete: Frontier) -> None:
