@@ -18,6 +18,7 @@ LEFT_OUT = {
     "test_examples_fsmi.py": "whole explorations",
     "test_flight.py": "whole flights",
     "test_fsmi_cli.py": "whole explorations",
+    "test_mujoco_flyer.py": "whole flights",
     "test_planning3d.py": "whole flights",
     "test_planning_explorer.py": "whole explorations",
     "test_planning_tour.py": "paths over every viewpoint of an office",
