@@ -8,8 +8,9 @@ cell counts once (a noise-free outcome is a function of the map)::
 
 where g is what one update of the cell is expected to tell: o f_occ + (1 - o) f_emp with the
 sensor's inverse model, the cell's binary entropy for `shannon`. P(seen) is at least the largest
-reach of any beam through the cell (a lower bound, one to a few per cent low); `monte_carlo`
-samples maps instead.
+reach of any beam through the cell: a lower bound, next to the truth inside a building, but a third
+low where hundreds of beams cross open unknown space, because together they see what the best of
+them may miss (docs/fsmi.md). `monte_carlo_mi` samples maps instead.
 
 Early stop
 ----------

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from privfunnel.files import write_bytes
 
 FORMAT = "privfunnel-funnel"
-VERSION = 1
+VERSION = 2
 
 Tensors = dict[str, npt.NDArray[Any]]
 
