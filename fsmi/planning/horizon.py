@@ -30,7 +30,7 @@ def _take(
     for k in range(first, last):
         at = cells[k]
         if taken[at] == 0:
-            total += worth[at]
+            total += float(worth[at])
         taken[at] += 1
     return total
 
