@@ -89,7 +89,7 @@ def verdict(report: AuditReport) -> None:
     metrics(
         {
             "H(S) [bit]": found.secret.entropy,
-            "leakage, at least": found.together.leakage.value,
+            "leakage read [bit]": found.together.leakage.value,
             "share of H(S)": f"{100 * found.together.share:.0f} %",
             "attacker right": f"{100 * found.best_attacker.accuracy:.0f} %",
             "by guessing": f"{100 * found.secret.majority:.0f} %",
