@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("map", metavar="MAP", help="map_server .yaml, .geojson world or .log")
     one.add_argument("-o", "--output", required=True, metavar="OUT", help=".png, or .npy for bits")
     one.add_argument(
-        "--measure", default="shannon", help="a name in fsmi.MEASURES; fcmi and csqmi add beams up"
+        "--measure",
+        default="shannon",
+        help="a name in fsmi.MEASURES; csqmi and fcmi need --beams-add-up",
     )
     one.add_argument(
         "--beams-add-up", action="store_true", help="sum over beams instead of each cell once"
@@ -146,13 +148,19 @@ def _sensor(
 
 def _map(arguments: argparse.Namespace) -> int:
     from fsmi.grid import OccupancyGrid
+    from fsmi.information import JOINT_MEASURES
     from fsmi.io.atomic import whole_file
+    from fsmi.measures.registry import MEASURES
     from fsmi.planning.knowledge import classify
     from fsmi.sim.convert import read_any
     from fsmi.sim.pictures import surface_picture
     from fsmi.surface import mi_map
 
     _ends_in(arguments.output, ".png", ".npy")
+    only_sums = arguments.measure in MEASURES and arguments.measure not in JOINT_MEASURES
+    if only_sums and not arguments.beams_add_up:
+        raise ValueError(f"{arguments.measure} cannot count cells once: add --beams-add-up")
+    unit = "bit m rad" if arguments.measure == "fcmi" else "bit"
     sensor = _sensor(arguments)
     with _bar(arguments.quiet) as progress:
         found = read_any(arguments.map, progress=progress)
@@ -172,10 +180,10 @@ def _map(arguments: argparse.Namespace) -> int:
             np.save(part, surface)
         else:
             title = f"{Path(arguments.map).name}: {sensor.n_beams} beams to {sensor.max_range:g} m"
-            surface_picture(found, surface, part, title=title)
+            surface_picture(found, surface, part, title=title, unit=unit)
     print(f"{found!r}, {found.entropy():,.0f} bit unknown at even odds")
     print(f"prior of an unknown cell {known.prior:.4f}: {known.entropy():,.0f} bit to learn")
-    print(f"best scan: {np.nanmax(surface):.1f} bit at ({x:.2f}, {y:.2f}) m")
+    print(f"best scan: {np.nanmax(surface):.1f} {unit} at ({x:.2f}, {y:.2f}) m")
     print(f"wrote {arguments.output}")
     return 0
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from scipy.special import ndtr
 
@@ -122,10 +120,3 @@ def _bent() -> list[Task]:
             for d, task in ((3, sparse_normal(3, 3)), (5, five), (25, large))
         ),
     ]
-
-
-def mean_absolute_error(readings: list[float], tasks: list[Task]) -> float:
-    """Mean of |reading - truth| over tasks [nat]."""
-    if len(readings) != len(tasks) or not tasks:
-        raise ValueError(f"{len(readings)} readings for {len(tasks)} tasks")
-    return math.fsum(abs(r - t.nats) for r, t in zip(readings, tasks, strict=True)) / len(tasks)

@@ -34,7 +34,6 @@ from privfunnel.panel import (
     continuous_tasks,
     discrete_tasks,
     independent_tasks,
-    mean_absolute_error,
 )
 
 EVERYTHING = [*continuous_tasks(), *discrete_tasks(), *independent_tasks()]
@@ -173,7 +172,3 @@ def test_maps_of_single_columns_leave_rank_estimates_alone() -> None:
 def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="pairs must be at most 2, not 3"):
         sparse_normal(2, 4, 3)
-    with pytest.raises(ValueError, match="1 readings for 2 tasks"):
-        mean_absolute_error([0.1], EVERYTHING[:2])
-    task = EVERYTHING[0]
-    assert mean_absolute_error([task.nats + 0.25], [task]) == pytest.approx(0.25)

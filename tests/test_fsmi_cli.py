@@ -134,6 +134,17 @@ def test_map_measures_and_priors(ros_map: Path, tmp_path: Path, measure: str) ->
     assert sums[1] > sums[0] > 0  # beams that add up count cells twice
 
 
+def test_map_names_the_unit_and_what_cannot_count_cells_once(
+    ros_map: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["map", str(ros_map), "-o", str(tmp_path / "m.npy"), "--measure", "fcmi", "--quiet"]
+    line += ["--beams", "8", "--max-range", "1000"]
+    assert main(line) == 2
+    assert "add --beams-add-up" in capsys.readouterr().err
+    assert main([*line, "--beams-add-up"]) == 0
+    assert "bit m rad at" in capsys.readouterr().out
+
+
 def test_convert_goes_round(
     world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

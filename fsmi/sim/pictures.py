@@ -56,9 +56,14 @@ def _extent(grid: OccupancyGrid) -> tuple[float, float, float, float]:
 
 
 def surface_picture(
-    grid: OccupancyGrid, surface: npt.NDArray[Any], path: str | Path, *, title: str
+    grid: OccupancyGrid,
+    surface: npt.NDArray[Any],
+    path: str | Path,
+    *,
+    title: str,
+    unit: str = "bit",
 ) -> None:
-    """Write a surface (H, W) [bit] over its map as a PNG with a colour bar."""
+    """Write a surface (H, W) [`unit`] over its map as a PNG with a colour bar."""
     left, right, low, high = _extent(grid)
     wide = float(np.clip((right - left) / (high - low), 0.4, 2.5))
     figure, canvas = _canvas(2.2 + 6.0 * max(wide, 0.7), 6.6)
@@ -72,7 +77,7 @@ def surface_picture(
     axes.set_ylabel("y [m]")
     axes.set_title(title)
     box = figure.add_axes((0.88, 0.09, 0.025, 0.82))
-    figure.colorbar(image, cax=box, label="information of a scan [bit]")
+    figure.colorbar(image, cax=box, label=f"information of a scan [{unit}]")
     canvas.print_figure(str(path), dpi=DPI, format="png")
 
 
