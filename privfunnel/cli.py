@@ -94,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("-o", "--output", required=True, metavar="OUT", help="CSV or Parquet file")
     one.add_argument("--model", metavar="F", help="save the funnel, to release more rows later")
     one.add_argument("--engine", choices=["mine", "cross_entropy"], default="mine")
+    one.add_argument(
+        "--use-sensitive", action="store_true",
+        help="let the release look at the sensitive column; releasing more rows then needs it too",
+    )  # fmt: skip
     one.add_argument("--json", metavar="F", help="write the numbers")
 
     one = commands.add_parser("frontier", help="draw leakage against utility over budgets")
@@ -192,9 +196,12 @@ def _release(arguments: argparse.Namespace) -> int:
     keep = arguments.keep
     table = _read(arguments, None if keep is None else [*keep, arguments.sensitive])
     with _bar(arguments.quiet) as progress:
-        funnel = TableFunnel(arguments.budget, engine=arguments.engine, rng=arguments.seed).fit(
-            table, sensitive=arguments.sensitive, keep=keep, progress=progress
-        )
+        funnel = TableFunnel(
+            arguments.budget,
+            engine=arguments.engine,
+            use_sensitive=arguments.use_sensitive,
+            rng=arguments.seed,
+        ).fit(table, sensitive=arguments.sensitive, keep=keep, progress=progress)
     print(release_words.text(funnel, arguments.sensitive))
     if arguments.json:
         write_text(arguments.json, release_words.as_json(funnel, arguments.sensitive))

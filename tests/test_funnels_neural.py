@@ -125,7 +125,7 @@ def test_tampered_and_foreign_files_are_refused(funnel: NeuralFunnel, tmp_path: 
     path.write_bytes(bytes(changed))
     with pytest.raises(ValueError, match="changed after it was written"):
         load_funnel(path)
-    path.write_bytes(content.replace(b'"version":"2"', b'"version":"7"'))
+    path.write_bytes(content.replace(b'"version":"3"', b'"version":"7"'))
     with pytest.raises(ValueError, match="version 7"):
         load_funnel(path)
     path.write_bytes(content[: len(content) // 2])

@@ -148,3 +148,40 @@ def test_bad_budgets_and_few_people() -> None:
         TableFunnel(0.1).fit(people(60), sensitive="secret")
     with pytest.raises(RuntimeError, match="not fitted yet"):
         TableFunnel(0.1).transform(people(60))
+
+
+@pytest.fixture(scope="module")
+def seeing() -> TableFunnel:
+    made = TableFunnel(
+        0.15, n_steps=150, use_sensitive=True, attackers=("boosted trees", "logistic"), rng=0
+    )
+    return made.fit(people(), sensitive="secret")
+
+
+def test_a_release_that_sees_the_secret_moves_with_it(seeing: TableFunnel) -> None:
+    assert seeing.use_sensitive
+    assert seeing.leakage.value <= 0.15
+    table = people()
+    other = _arrays(table) | {"secret": np.array(["yes"] * 250 + ["no"] * 250)}
+    once, twice = seeing.transform(table, rng=2), seeing.transform(read_table(other), rng=2)
+    assert once.names == ("club", "wage", "town", "age")
+    assert once.digest() != twice.digest()
+
+
+def test_a_saved_release_that_sees_the_secret_asks_for_it(
+    seeing: TableFunnel, tmp_path: Path
+) -> None:
+    path = tmp_path / "funnel.safetensors"
+    seeing.save(path)
+    loaded = load_funnel(path)
+    table = people(80, seed=4)
+    assert loaded.use_sensitive
+    assert loaded.transform(table, rng=1).digest() == seeing.transform(table, rng=1).digest()
+    for made in (seeing, loaded):
+        with pytest.raises(ValueError, match="use_sensitive: it needs the column 'secret'"):
+            made.transform(table.without("secret"))
+
+
+def test_seeing_the_secret_is_not_switched_on_the_way(funnel: TableFunnel) -> None:
+    with pytest.raises(ValueError, match="start was trained without use_sensitive"):
+        TableFunnel(0.1, use_sensitive=True, rng=0).fit(people(), sensitive="secret", start=funnel)

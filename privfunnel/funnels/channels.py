@@ -18,7 +18,6 @@ _LOG_NOISE = (-2.3, 0.3)
 _FIRST_LOG_NOISE = -0.7
 # Nobody is released farther out than this many standard deviations.
 _FARTHEST = 5.0
-_BOUND = 6.0
 
 
 @runtime_checkable
@@ -132,47 +131,3 @@ class GaussianChannel(nn.Module):
         apart = log_densities(z, law)
         m = len(apart)
         return (apart.diagonal() - torch.logsumexp(apart, dim=1)).mean() + math.log(m)
-
-
-class ColumnChannel(nn.Module):
-    """Each column is kept or redrawn, with chances that depend on the whole row.
-
-    x and z are indicators (m, d, w) of d columns with up to w groups of values. The chances start
-    at "mostly kept"; training moves them where a column gives the secret away.
-    """
-
-    mask: Tensor
-
-    def __init__(self, n_groups: list[int], *, hidden: int = 64, tau: float = 0.7) -> None:
-        super().__init__()
-        self.tau, self.width, self.n_columns = tau, max(n_groups), len(n_groups)
-        size = self.width * self.n_columns
-        self.net = nn.Sequential(nn.Linear(size, hidden), nn.ReLU(), nn.Linear(hidden, size))
-        nn.init.zeros_(self.net[2].weight)  # type: ignore[arg-type]
-        nn.init.zeros_(self.net[2].bias)  # type: ignore[arg-type]
-        self.keep = nn.Parameter(torch.full((self.n_columns, 1), 4.0))
-        groups = torch.tensor(n_groups)[:, None]
-        mask = torch.where(torch.arange(self.width)[None, :] < groups, 0.0, -1e9)
-        self.register_buffer("mask", mask)
-
-    def logits(self, x: Tensor) -> Tensor:
-        """Unnormalised log chances of the groups of each column, (m, d, w)."""
-        moved: Tensor = self.net(x.flatten(1)).view(-1, self.n_columns, self.width)
-        # Bounded: a column that was given up once must be able to come back.
-        return _BOUND * torch.tanh(moved / _BOUND) + self.keep * x + self.mask
-
-    def draw(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Z as indicators (m, d w) and the logits; gradients pass straight through the draw."""
-        logits = self.logits(x)
-        gumbel = -torch.log(-torch.log(torch.rand_like(logits) + _TINY) + _TINY)
-        soft = functional.softmax((logits + gumbel) / self.tau, dim=2)
-        hard = functional.one_hot(soft.argmax(dim=2), self.width).to(soft.dtype)
-        return (hard + soft - soft.detach()).flatten(1), logits
-
-    def utility(self, x: Tensor, z: Tensor, law: Tensor, task: Tensor | None) -> Tensor:
-        """Sum over columns of I(X_j; Z_j), exact for the people given."""
-        chances = functional.softmax(law, dim=2)
-        joint = torch.einsum("ija,ijb->jab", x, chances) / len(x)
-        apart = joint.sum(2, keepdim=True) * joint.sum(1, keepdim=True)
-        terms = joint * (torch.log(joint + _TINY) - torch.log(apart + _TINY))
-        return terms.sum()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from privfunnel.files import write_bytes
 
 FORMAT = "privfunnel-funnel"
-VERSION = 2
+VERSION = 3
 
 Tensors = dict[str, npt.NDArray[Any]]
 

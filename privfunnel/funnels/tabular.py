@@ -11,10 +11,8 @@ from typing import Any, Literal, Self, final
 import numpy as np
 
 from privfunnel.columns import Table
-from privfunnel.counting import count
 from privfunnel.entropy import FloatArray, entropy
-from privfunnel.estimate import Estimate, Progress, Rng, from_reading, normal_quantile
-from privfunnel.estimators.plugin import table_mi
+from privfunnel.estimate import Estimate, Progress, Rng
 from privfunnel.funnels.fresh import (
     ATTACKERS,
     Status,
@@ -31,10 +29,17 @@ from privfunnel.variables import Codes
 
 try:
     import torch
-    from torch.nn import functional
 
-    from privfunnel.funnels.channels import ColumnChannel
+    from privfunnel.funnels.column_channel import ColumnChannel
     from privfunnel.funnels.critics import Adversary
+    from privfunnel.funnels.redrawing import (
+        KeptColumn,
+        as_table,
+        encode_groups,
+        indicators,
+        kept_columns,
+        redraw,
+    )
     from privfunnel.funnels.training import Settings, seeded, train
 except ImportError as error:  # pragma: no cover
     raise ImportError(
@@ -48,20 +53,10 @@ ROUNDS = 3
 
 @final
 @dataclass(frozen=True)
-class KeptColumn:
-    """What the release still tells about one column of people nobody saw [bit]."""
-
-    name: str
-    information: float
-    entropy: float
-    unchanged: float
-
-
-@final
-@dataclass(frozen=True)
 class _Fitted:
     channel: ColumnChannel
     groups: tuple[Groups, ...]
+    sees: Groups | None
     leakage: Estimate
     before: Estimate
     utility: Estimate
@@ -72,7 +67,7 @@ class _Fitted:
 
 @final
 class TableFunnel:
-    """Keeps or redraws each value with chances that depend on the row, never on the secret.
+    """Keeps or redraws each value with chances that depend on the row, not on the secret.
 
     Numbers are cut into bins, names into levels; a value is drawn for its group, so the release
     tells nothing that the groups do not. Training holds the adversary's reading of I(S;Z) under
@@ -86,6 +81,8 @@ class TableFunnel:
     held_out : share of the people read at the end.
     confidence : of the intervals.
     n_steps : length of training.
+    use_sensitive : let the chances depend on the secret as well; whoever releases people later
+        then needs their secret.
     attackers : who reads the release at the end: families of classifiers, and "mine".
     rng : seed or generator of training (never of the noise of `transform`).
     """
@@ -98,6 +95,7 @@ class TableFunnel:
         held_out: float = 0.4,
         confidence: float = 0.95,
         n_steps: int = 500,
+        use_sensitive: bool = False,
         attackers: tuple[str, ...] = ATTACKERS,
         rng: Rng = None,
     ) -> None:
@@ -109,6 +107,7 @@ class TableFunnel:
             raise ValueError(f"held_out is {held_out}; need a share between 0.05 and 0.8")
         self.budget, self._engine, self._held_out = budget, engine, held_out
         self._confidence, self._n_steps, self._rng = confidence, n_steps, rng
+        self._use_sensitive = use_sensitive
         self._attackers = check_attackers(attackers)
         self._fitted: _Fitted | None = None
 
@@ -126,10 +125,15 @@ class TableFunnel:
         Parameters
         ----------
         table : from `read_table`.
-        sensitive : the column to protect; it is never an input of the release.
+        sensitive : the column to protect; no input of the release without `use_sensitive`.
         keep : the columns to release, all others by default.
         start : a funnel of the same table and seed to go on from, in half the steps.
         """
+        if start is not None and start.use_sensitive != self._use_sensitive:
+            with_it = "with" if start.use_sensitive else "without"
+            raise ValueError(
+                f"start was trained {with_it} use_sensitive, this funnel is the other way"
+            )
         chosen = _chosen(table, sensitive, keep)
         secret = table[sensitive]
         codes = secret_codes(secret.values, secret.kind == "discrete")
@@ -139,9 +143,10 @@ class TableFunnel:
         n_held = round(self._held_out * table.n)
         held, fit = people[:n_held], people[n_held:]
         groups = tuple(Groups.fit(column) for column in chosen)
-        grouped = np.stack([g.encode(chosen[g.name]) for g in groups], axis=1)
+        sees = Groups.fit(secret) if self._use_sensitive else None
+        grouped = encode_groups(groups, table, sees=sees)
         channel, leakage, in_loop, attempts = self._train(
-            groups, grouped, codes, fit, held, start, rng, progress
+            groups, sees, grouped, codes, fit, held, start, rng, progress
         )
         level = 1.0 - (1.0 - self._confidence) / ROUNDS
         before = fresh_leakage(
@@ -151,24 +156,27 @@ class TableFunnel:
             rng=rng,
             attackers=self._attackers,
         )
-        redrawn = _draw(channel, grouped[held], rng)
-        kept, utility = _kept(groups, grouped[held], redrawn, self._confidence, rng)
+        redrawn = redraw(channel, grouped[held], rng)
+        kept, utility = kept_columns(groups, grouped[held], redrawn, self._confidence, rng)
         if progress is not None:
             progress(1.0, "done")
-        self._fitted = _Fitted(channel, groups, leakage, before, utility, kept, in_loop, attempts)
+        self._fitted = _Fitted(
+            channel, groups, sees, leakage, before, utility, kept, in_loop, attempts
+        )
         return self
 
     def transform(self, table: Table, rng: Rng = None) -> Table:
         """The release of a table with the same columns; new noise in each call.
 
+        With `use_sensitive` the table must hold the sensitive column too; it never comes back.
         Leave `rng` alone for a real release: noise that can be drawn again is no noise. Release
         each person once.
         """
         fitted = self._get()
         generator = np.random.default_rng(rng)
-        grouped = np.stack([g.encode(table[g.name]) for g in fitted.groups], axis=1)
-        redrawn = _draw(fitted.channel, grouped, generator)
-        return _table(fitted.groups, redrawn, generator)
+        grouped = encode_groups(fitted.groups, table, sees=fitted.sees)
+        redrawn = redraw(fitted.channel, grouped, generator)
+        return as_table(fitted.groups, redrawn, generator)
 
     @property
     def leakage(self) -> Estimate:
@@ -191,6 +199,11 @@ class TableFunnel:
         return self._get().kept
 
     @property
+    def use_sensitive(self) -> bool:
+        """Whether the release looks at the secret of the people it releases."""
+        return self._use_sensitive
+
+    @property
     def in_loop(self) -> float:
         """What the adversary of training read at the end [bit]: to be compared, not believed."""
         return self._get().in_loop / math.log(2)
@@ -207,6 +220,7 @@ class TableFunnel:
         meta = {
             "budget": self.budget,
             "groups": [g.to_dict() for g in fitted.groups],
+            "sees": None if fitted.sees is None else fitted.sees.to_dict(),
             "leakage": fitted.leakage.to_dict(),
             "before": fitted.before.to_dict(),
             "utility": fitted.utility.to_dict(),
@@ -219,9 +233,10 @@ class TableFunnel:
     @classmethod
     def from_parts(cls, tensors: dict[str, Any], meta: dict[str, Any]) -> Self:
         """The funnel of a model file; use `load_funnel`."""
-        funnel = cls(meta["budget"])
+        sees = None if meta["sees"] is None else Groups.from_dict(meta["sees"])
+        funnel = cls(meta["budget"], use_sensitive=sees is not None)
         groups = tuple(Groups.from_dict(g) for g in meta["groups"])
-        channel = ColumnChannel([g.n for g in groups])
+        channel = _channel(groups, sees)
         channel.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
         channel.eval()
         leakage, before, utility = (
@@ -231,6 +246,7 @@ class TableFunnel:
         funnel._fitted = _Fitted(
             channel,
             groups,
+            sees,
             leakage,
             before,
             utility,
@@ -270,6 +286,7 @@ class TableFunnel:
     def _train(
         self,
         groups: tuple[Groups, ...],
+        sees: Groups | None,
         grouped: Codes,
         codes: Codes,
         fit: Codes,
@@ -284,20 +301,21 @@ class TableFunnel:
         secret = np.unique(codes[fit], return_inverse=True)[1]
         prior = torch.from_numpy(np.bincount(secret) / len(secret)).float()
         with seeded(int(rng.integers(2**31))):
-            channel = ColumnChannel([g.n for g in groups])
+            channel = _channel(groups, sees)
             if start is not None:
                 channel.load_state_dict(start._get().channel.state_dict())
-            x = _indicators(grouped[fit], channel.width)
+            x = indicators(grouped[fit], channel.width)
+            n_inputs = channel.n_columns * channel.width
 
             def released(people: Codes) -> FloatArray:
-                redrawn = _draw(channel, grouped[people], rng)
-                return _table(groups, redrawn, rng).matrix()
+                redrawn = redraw(channel, grouped[people], rng)
+                return as_table(groups, redrawn, rng).matrix()
 
             for attempt in range(1, ROUNDS + 1):
                 afresh = attempt == 1 and start is None
                 trained = train(
                     channel,
-                    Adversary(x[0].numel(), self._engine, prior=prior),
+                    Adversary(n_inputs, self._engine, prior=prior),
                     x,
                     torch.from_numpy(secret),
                     budget=inner,
@@ -332,51 +350,8 @@ def _chosen(table: Table, sensitive: str, keep: Iterable[str] | None) -> Table:
     return chosen
 
 
-def _indicators(grouped: Codes, width: int) -> torch.Tensor:
-    return functional.one_hot(torch.from_numpy(grouped), width).float()
-
-
-def _draw(channel: ColumnChannel, grouped: Codes, rng: np.random.Generator) -> Codes:
-    """Released groups (n, d), with noise from `rng`."""
-    with torch.no_grad():
-        logits = channel.logits(_indicators(grouped, channel.width))
-        chances = functional.softmax(logits, dim=2).numpy().astype(np.float64)
-    steps = np.cumsum(chances, axis=2)
-    steps /= steps[:, :, -1:]
-    return np.asarray((rng.random(grouped.shape)[:, :, None] >= steps).sum(axis=2))
-
-
-def _table(groups: tuple[Groups, ...], redrawn: Codes, rng: np.random.Generator) -> Table:
-    return Table({g.name: g.draw(redrawn[:, j], rng) for j, g in enumerate(groups)})
-
-
-def _kept(
-    groups: tuple[Groups, ...],
-    before: Codes,
-    after: Codes,
-    confidence: float,
-    rng: np.random.Generator,
-) -> tuple[tuple[KeptColumn, ...], Estimate]:
-    kept, total, variance = [], 0.0, 0.0
-    for j, g in enumerate(groups):
-        # Not the permutation correction: it takes far too much off where nearly all is kept.
-        table = count(before[:, j], after[:, j])
-        estimate = table_mi(table, correction="miller_madow", rng=rng).to_base(2)
-        p = np.bincount(before[:, j]) / len(before)
-        unchanged = float((before[:, j] == after[:, j]).mean())
-        kept.append(KeptColumn(g.name, min(estimate.value, entropy(p)), entropy(p), unchanged))
-        total += kept[-1].information * math.log(2)
-        variance += (float(estimate.details["standard_error"]) * math.log(2)) ** 2
-    half = normal_quantile(0.5 + confidence / 2) * math.sqrt(variance)
-    utility = from_reading(
-        total,
-        method="sum of columns",
-        n=len(before),
-        interval=(total - half, total + half),
-        standard_error=math.sqrt(variance),
-        confidence=confidence,
-    )
-    return tuple(kept), utility
+def _channel(groups: tuple[Groups, ...], sees: Groups | None) -> ColumnChannel:
+    return ColumnChannel([g.n for g in groups], n_secret=0 if sees is None else sees.n)
 
 
 def _part(progress: Progress | None, attempt: int) -> Progress | None:

@@ -25,6 +25,12 @@ def text(funnel: TableFunnel, sensitive: str) -> str:
         f"leakage about {sensitive}: {_bits(leak)}, {SAYS[funnel.status]} ({funnel.budget:g})",
         f"  read by the worst of {_names(leak)} on {leak.n:,} people nobody had seen",
         f"  before: {_bits(before)}; the adversary of training read {funnel.in_loop:.3f}",
+        "  the release looks at "
+        + (
+            f"{sensitive} itself too"
+            if funnel.use_sensitive
+            else f"the kept columns only, never at {sensitive}"
+        ),
         f"utility: {funnel.utility.value:.1f} of {total:.1f} bits of the columns, read on the same"
         " people",
     ]
@@ -44,6 +50,7 @@ def as_json(funnel: TableFunnel, sensitive: str) -> str:
         "budget": funnel.budget,
         "status": funnel.status,
         "unit": "bit",
+        "use_sensitive": funnel.use_sensitive,
         "leakage": funnel.leakage.to_dict(),
         "leakage_before": funnel.leakage_before.to_dict(),
         "leakage_in_training_loop": funnel.in_loop,
