@@ -10,7 +10,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,7 +20,7 @@ from fsmi import cli3d
 
 if TYPE_CHECKING:
     from fsmi.sensor import RangeSensor
-    from fsmi.sim.episode import EpisodeResult, Progress
+    from fsmi.sim.episode import EpisodeResult, Progress, Step
     from fsmi.sim.worlds import World
 
 WHOLE_CIRCLE = 360.0
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("-o", "--output", metavar="RUN.json", help="write the numbers of the run")
     one.add_argument("--gif", metavar="F", help="write a film: map, information surface, path")
+    one.add_argument("--rrd", metavar="F.rrd", help="write a recording for the Rerun viewer")
     one.add_argument("--map", metavar="F.yaml", help="write the final map for map_server")
     one.add_argument("--strategy", default="information_rate", help="how views are ranked")
     one.add_argument("--start", type=_pose, metavar="X,Y,DEG", help="instead of the world's own")
@@ -147,8 +148,8 @@ def _sensor(
 
 
 def _map(arguments: argparse.Namespace) -> int:
+    from fsmi._options import JOINT_MEASURES
     from fsmi.grid import OccupancyGrid
-    from fsmi.information import JOINT_MEASURES
     from fsmi.io.atomic import whole_file
     from fsmi.measures.registry import MEASURES
     from fsmi.planning.knowledge import classify
@@ -192,6 +193,8 @@ def _explore(arguments: argparse.Namespace) -> int:
     if arguments.three_d:
         if arguments.return_home or arguments.dump:
             raise ValueError("--return-home and --dump are for 2-D: leave them out with --3d")
+        if arguments.rrd:
+            raise ValueError("--rrd is for 2-D: leave it out with --3d")
         with _bar(arguments.quiet) as progress:
             report = cli3d.fly(arguments, progress)
         print(report)
@@ -202,11 +205,13 @@ def _explore(arguments: argparse.Namespace) -> int:
     from fsmi.sim.coverage import Coverage
     from fsmi.sim.episode import explore
     from fsmi.sim.pictures import Film
+    from fsmi.sim.rerun_log import recording
     from fsmi.sim.robot import SimulatedRobot
 
     for path, ending in (
         (arguments.output, ".json"),
         (arguments.gif, ".gif"),
+        (arguments.rrd, ".rrd"),
         (arguments.map, ".yaml"),
         (arguments.dump, ".npz"),
     ):
@@ -224,11 +229,19 @@ def _explore(arguments: argparse.Namespace) -> int:
     x0, y0, x1, y1 = world.bounds
     grid = OccupancyGrid.unknown(x1 - x0, y1 - y0, resolution, (x0, y0, 0.0))
     film = Film(sensor, explorer.knowledge)
-    with _bar(arguments.quiet) as progress:
+    with _bar(arguments.quiet) as progress, ExitStack() as files:
+        watchers = [film.add] if arguments.gif else []
+        if arguments.rrd:
+            watchers.append(files.enter_context(recording(arguments.rrd)).add)
+
+        def watch(step: Step) -> None:
+            for add in watchers:
+                add(step)
+
         coverage = Coverage(world, sensor, resolution, robot_radius=radius)
         result = explore(
             robot, grid, explorer, coverage=coverage, max_steps=arguments.max_steps,
-            progress=progress, each=film.add if arguments.gif else None,
+            progress=progress, each=watch,
         )  # fmt: skip
         _write_run(arguments, world, sensor, result, film, progress)
     if arguments.map:
@@ -237,7 +250,8 @@ def _explore(arguments: argparse.Namespace) -> int:
     if arguments.dump:
         explorer.dump_state(arguments.dump)
     _print_run(world, result, coverage.accuracy(result.grid))
-    for path in (arguments.output, arguments.gif, arguments.map, arguments.dump):
+    written = (arguments.output, arguments.gif, arguments.rrd, arguments.map, arguments.dump)
+    for path in written:
         if path:
             print(f"wrote {path}")
     return 0

@@ -11,25 +11,6 @@ sensor's inverse model, the cell's binary entropy for `shannon`. P(seen) is at l
 reach of any beam through the cell: a lower bound, next to the truth inside a building, but a third
 low where hundreds of beams cross open unknown space, because together they see what the best of
 them may miss (docs/fsmi.md). `monte_carlo_mi` samples maps instead.
-
-Early stop
-----------
-A beam ends where little is left; what lies behind a point reached with probability Q, after cells
-that gain S if all are free, is put down as ``Q S`` if no return counts, as 0 if not. With the
-reports r of the hits behind, what is left out is
-
-    sum_c P(e_c) f_occ(r)  +  sum_c reach_c (1 - o_c) f_emp(c)  +  (readings off their cell)
-
-less the S of readings that are lost (off the beam, or cut off the kernel). First hits are
-exclusive, ``sum_c P(e_c) <= Q``, so the first sum is at most ``Q max f_occ``. With u = d ln d /
-(d - 1) the gain f(d, .) has its one maximum u - 1 - ln u. The second is at most ``Q L`` for
-``L >= (1 - o) f_emp(o) / o`` at every o: as a KL divergence is at most the chi-square one,
-L = (1 - d)^2 will do, d = delta_emp; where f_emp is concave, that is 2 d |ln d| >= 1 - d, so will
-its slope at 0, d ln d - d + 1. Noise moves a reading outwards by D cells in the mean: at most
-``Q D max f_emp`` more, or as much less inwards. So the error lies in ``[-Q (R + S), Q K]``, with
-R = D max f_emp and K = max f_occ + L + R, and without lost readings in ``[0, Q K]``; where no
-return adds nothing, in ``[-Q R, Q (K + S)]``. For `shannon` the first hit among n cells has at
-most ln(n + 1) nats: K = ln(n + 1).
 """
 
 from __future__ import annotations
@@ -43,6 +24,16 @@ import numpy.typing as npt
 
 from fsmi._beams import Stop
 from fsmi._beamwise import beamwise_sums
+from fsmi._options import (
+    JOINT_MEASURES,
+    NOISY_MEASURES,
+    check_measure,
+    checked_options,
+    largest_gain,
+    shift_of,
+    stopping_rest,
+    unit_of,
+)
 from fsmi._scan import joint_sums, noise_width, sampled_sums, scan_sums
 from fsmi.grid import ROS_TABLE, OccupancyGrid
 from fsmi.measures.gain import gain_tables
@@ -54,10 +45,6 @@ from fsmi.sensor import BeamModel, RangeSensor, planar
 from fsmi.voxels import VoxelMap
 
 Array = npt.NDArray[np.float64]
-
-EXPECTED_GAIN = ("numerical", "fsmi", "approx_fsmi", "uniform_fsmi")
-JOINT_MEASURES = (*EXPECTED_GAIN, "shannon")
-NOISY_MEASURES = ("approx_fsmi", "uniform_fsmi", "shannon")  # with fast kernels for noise
 
 
 @final
@@ -96,35 +83,6 @@ def _view(grid: OccupancyGrid, poses: Array, sensor: RangeSensor, measure: str) 
     table = _measure_table(cells, sensor, measure)
     shape = (int(part.shape[0]), int(part.shape[1]))
     return _View(moved, sensor.angles(), length, shape, cells, table)
-
-
-def largest_gain(delta: float) -> float:
-    """Largest f(delta, r) [nat] over all odds r."""
-    u = delta * math.log(delta) / (delta - 1.0)
-    return u - 1.0 - math.log(u)
-
-
-def shift_of(measure: str, sigma: float, window: int) -> float:
-    """Cells by which noise moves a reading outwards in the mean, at most; sigma in cells."""
-    if measure == "uniform_fsmi":
-        return 0.25 * (window + 1.0)
-    # E[Z+] of a normal, on the shortest cells, and a quarter for rounding to whole cells.
-    return sigma / math.sqrt(math.pi) + 0.25 if window > 0 else 0.0
-
-
-def stopping_rest(sensor: BeamModel, measure: str, cells: int, shift: float) -> float:
-    """K of the stopping rule [nat], proved at the top of the module.
-
-    `cells` is the largest number of cells of a ray, `shift` D, the cells by which noise moves a
-    reading outwards in the mean (at most).
-    """
-    if measure == "shannon":
-        return math.log(cells + 1.0)
-    miss = sensor.delta_emp
-    slope = (1.0 - miss) ** 2
-    if -2.0 * miss * math.log(miss) >= 1.0 - miss:
-        slope = min(slope, miss * math.log(miss) - miss + 1.0)
-    return largest_gain(sensor.delta_occ) + slope + shift * largest_gain(miss)
 
 
 def _stop(sensor: RangeSensor, measure: str, view: _View, tol: float, sigma: float) -> Stop:
@@ -232,10 +190,10 @@ def monte_carlo_mi(
     rng : Generator, int or None
         Randomness.
     """
-    _check_measure(measure, sensor, joint=True)
+    check_measure(measure, sensor, joint=True)
     if isinstance(n_maps, bool) or int(n_maps) != n_maps or n_maps < 2:
         raise ValueError(f"n_maps is {n_maps}; need a whole number of at least 2")
-    unit = _unit(base)
+    unit = unit_of(base)
     view = _view(grid, grid_poses(grid, poses), sensor, measure)
     out = np.empty((int(n_maps), len(view.poses)))
     sampled_sums(
@@ -252,46 +210,6 @@ def monte_carlo_mi(
         float(totals.std(ddof=1)) / root,
         int(n_maps),
     )
-
-
-def _unit(base: float) -> float:
-    if not (math.isfinite(base) and base > 1.0):
-        raise ValueError(f"base is {base}; need a number > 1 (2 for bits, math.e for nats)")
-    return math.log(base)
-
-
-def _check_measure(
-    measure: str, sensor: BeamModel, *, joint: bool, allowed: tuple[str, ...] | None = None
-) -> None:
-    noisy = not joint and sensor.sigma > 0.0
-    if allowed is None:
-        allowed = NOISY_MEASURES if noisy else JOINT_MEASURES
-    if measure not in allowed:
-        raise ValueError(f"measure is {measure!r}; one of {', '.join(allowed)}")
-    if joint and measure == "shannon" and not sensor.count_no_hit:
-        raise ValueError(
-            "joint shannon information is the entropy of the whole outcome, no returns included;"
-            " use a sensor with count_no_hit=True"
-        )
-
-
-def checked_options(
-    measure: str,
-    sensor: BeamModel,
-    base: float,
-    tol: float,
-    *,
-    joint: bool,
-    allowed: tuple[str, ...] | None = None,
-) -> tuple[float, float]:
-    """Nats in one unit of `base`, and `tol` [bit] in nats; ValueError for what is not allowed.
-
-    `allowed` names the measures; by default those with fast kernels.
-    """
-    _check_measure(measure, sensor, joint=joint, allowed=allowed)
-    if not (math.isfinite(tol) and tol >= 0.0):
-        raise ValueError(f"tol is {tol}; need a finite number of bits of at least 0")
-    return _unit(base), tol * math.log(2.0)
 
 
 def scan_mi(
@@ -330,7 +248,8 @@ def scan_mi(
         Base of the logarithm: 2 for bits, `math.e` for nats.
     tol : float
         Largest information [bit] that a beam may leave behind when it stops early; 0 traces
-        every beam to its end. The sum is off by at most ``n_beams * tol`` (proof above).
+        every beam to its end. The sum is off by at most ``n_beams * tol`` (`fsmi._options` has the
+        proof).
 
     Returns
     -------

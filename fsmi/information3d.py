@@ -12,7 +12,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from fsmi import information
+from fsmi._options import checked_options, stopping_rest
 from fsmi._runs import NO_STOP, Stop
 from fsmi._scan import noise_width
 from fsmi._scan3d import joint_sums_3d, scan_sums_3d
@@ -68,7 +68,7 @@ def scan_sums_bounded_3d(
     # Along the space diagonal voxels are shortest: the widest window.
     window = int(noise_width(sigma, math.sqrt(1.0 / 3.0), noise[1], SIGMAS))
     weight = 0.0 if sensor.count_no_hit and sigma == 0.0 else 1.0
-    rest = information.stopping_rest(sensor, measure, room, window)
+    rest = stopping_rest(sensor, measure, room, window)
     stop = _stop(tol, rest, weight, window)
     out, dropped = np.empty(len(starts)), np.empty(len(starts))
     scan_sums_3d(
@@ -94,7 +94,7 @@ def joint_sums_bounded_3d(
     length = sensor.max_range / voxels.resolution
     room = room_for_runs(voxels, length)
     weight = 0.0 if sensor.count_no_hit else 1.0
-    rest = information.stopping_rest(sensor, measure, room, 0)
+    rest = stopping_rest(sensor, measure, room, 0)
     stop = _stop(tol, rest, weight, 0)
     out, dropped = np.empty(len(starts)), np.empty(len(starts))
     joint_sums_3d(
@@ -147,7 +147,7 @@ def scan_mi_3d(
     measure, joint, base, tol
         As for `scan_mi`.
     """
-    unit, nats = information.checked_options(measure, sensor, base, tol, joint=joint)
+    unit, nats = checked_options(measure, sensor, base, tol, joint=joint)
     if joint:
         sums, _ = joint_sums_bounded_3d(voxels, poses, sensor, measure, nats, prior, path=False)
     else:
@@ -169,6 +169,6 @@ def path_mi_3d(
 
     Parameters as for `scan_mi_3d`.
     """
-    unit, nats = information.checked_options(measure, sensor, base, tol, joint=True)
+    unit, nats = checked_options(measure, sensor, base, tol, joint=True)
     sums, _ = joint_sums_bounded_3d(voxels, poses, sensor, measure, nats, prior, path=True)
     return sums / unit

@@ -22,14 +22,8 @@ from fsmi import (
     traverse,
 )
 from fsmi._beams import LANES
-from fsmi.information import (
-    EXPECTED_GAIN,
-    joint_sums_bounded,
-    largest_gain,
-    scan_sums_bounded,
-    shift_of,
-    stopping_rest,
-)
+from fsmi._options import EXPECTED_GAIN, largest_gain, shift_of, stopping_rest
+from fsmi.information import joint_sums_bounded, scan_sums_bounded
 from fsmi.measures.noise import noise_kernel, uniform_half_width, window_cells
 from fsmi.raycast import grid_poses
 from tests import reference_maps as ref

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsmi import MEASURES, OccupancyGrid, RangeSensor, beam_mi, mi_map, path_mi, scan_mi
-from fsmi.information import JOINT_MEASURES
+from fsmi._options import JOINT_MEASURES
 from fsmi.surface import SWEEP_MEASURES
 
 SHAPES = st.sampled_from([(1, 1), (1, 7), (6, 1), (4, 5), (6, 4)])

@@ -26,7 +26,7 @@ FLOORS = {
         ["_beams", "_beamwise", "_lines"],
         ["_scan"],
         ["_strips", "_noisy_rows", "_sweep", "_noisy_sweep", "_joint_sweep"],
-        ["_scan3d"],
+        ["_scan3d", "_options"],
         ["information", "information3d", "continuous", "surface", "mapping", "mapping3d"],
         ["tiles"],
         ["planning", "io"],
