@@ -221,8 +221,10 @@ def swiss_roll(x: FloatArray) -> FloatArray:
 
 
 def load_table(name: str) -> Table:
-    """A table of the `data/` folder of the repository, by name without ending."""
-    folder = Path(__file__).resolve().parent.parent / "data"
+    """A table of the `data/` folder (installed: `privfunnel_fsmi_data`), by name without ending."""
+    above = Path(__file__).resolve().parent.parent
+    installed = above / "privfunnel_fsmi_data"
+    folder = installed if installed.is_dir() else above / "data"
     known = sorted(path.stem for path in folder.glob("*.csv"))
     if name not in known:
         raise ValueError(f"no table {name!r}{suggestion(name, known).replace('columns', 'tables')}")
