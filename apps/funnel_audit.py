@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from charts import intervals
 from funnel_data import Task
+from funnel_people import audit_part
 from ui import SHARED, metrics, plain, progress_bar, remembered, sources
 
 from privfunnel.audit.audit import audit
@@ -22,39 +23,45 @@ SMALL = 3000  # rows up to which the audit starts by itself
 
 @remembered(lambda task, *rest: (task.key, *rest))
 def audited(
-    task: Task, release: tuple[str, ...], budget: float | None, confidence: float
+    task: Task,
+    release: tuple[str, ...],
+    budget: float | None,
+    confidence: float,
+    subgroup: str | None,
 ) -> AuditReport:
     """The audit of these columns; the same question is answered once for all visitors."""
     with progress_bar("Auditing") as report:
         return audit(
             task.table, sensitive=task.sensitive, release=release, budget=budget,
-            confidence=confidence, rng=0, progress=report,
+            confidence=confidence, subgroup=subgroup, rng=0, progress=report,
         )  # fmt: skip
 
 
-def question(task: Task) -> tuple[tuple[str, ...], float | None, float]:
-    """Widgets: which columns, how much they may tell, how sure to be."""
-    left, middle, right = st.columns([3, 2, 1.3], gap="medium", vertical_alignment="top")
-    with left:
+def question(task: Task) -> tuple[tuple[str, ...], float | None, float, str | None]:
+    """Widgets: which columns, how much they may tell, how sure to be, which groups of people."""
+    with st.grid(4, min_column_width=200, vertical_alignment="top"):
         chosen = st.multiselect(
-            "Columns to release (empty: all)", task.others, key="audit_release", **SHARED
+            "Columns to release", task.others, key="audit_release", placeholder="all", **SHARED
         )
-    with middle:
         budget = st.number_input(
             "Budget: leakage allowed [bit]", 0.0, None, 0.1, 0.05, key="audit_budget",
             help="0 asks for no verdict, only for the measurement.", **SHARED,
         )  # fmt: skip
-    with right:
         confidence = st.select_slider(
             "Confidence", [0.8, 0.9, 0.95, 0.99], 0.95, key="audit_confidence", **SHARED
         )
-    return tuple(chosen) or task.others, float(budget) or None, float(confidence)
+        groups = st.selectbox(
+            "Group by group of", task.others, index=None, placeholder="no column",
+            key="audit_subgroup", help="What the strongest attacker learns about the people of "
+            "each value of this column, beyond the value itself.", **SHARED,
+        )  # fmt: skip
+    return tuple(chosen) or task.others, float(budget) or None, float(confidence), groups
 
 
 def show(task: Task) -> None:
     """The tab."""
-    release, budget, confidence = question(task)
-    asked = f"{task.key} {release} {budget} {confidence}"
+    release, budget, confidence, groups = question(task)
+    asked = f"{task.key} {release} {budget} {confidence} {groups}"
     if task.table.n > SMALL and st.session_state.get("audit_asked") != asked:
         st.caption(f"{task.table.n:,} rows: this may take up to a minute.")
         if not st.button(
@@ -63,13 +70,15 @@ def show(task: Task) -> None:
             return
         st.session_state.audit_asked = asked
     try:
-        report = audited(task, release, budget, confidence)
+        report = audited(task, release, budget, confidence, groups)
     except (ValueError, TypeError) as error:
         st.error(plain(error, 400), icon=":material/error:")
         return
     verdict(report)
     charts(report)
+    subgroups(report, groups)
     details(report)
+    audit_part(task, release)
     downloads(report, task)
     with st.expander("What was not tested", icon=":material/visibility_off:"):
         for line in report.to_dict()["not_tested"]:
@@ -145,6 +154,24 @@ def charts(report: AuditReport) -> None:
                 for c in ("guessed right", "sure of itself")
             },
         )  # fmt: skip
+
+
+def subgroups(report: AuditReport, column: str | None) -> None:
+    """What an attacker learns about the people of each group."""
+    found = report.findings.subgroups
+    if not found or column is None:
+        return
+    st.markdown(f"**Group by group of {plain(column)}**")
+    rows = [
+        {"name": f"{g.name[:32]} ({g.n:,})", "value": g.leakage.value, "lower": g.leakage.lower,
+         "upper": g.leakage.upper}
+        for g in found
+    ]  # fmt: skip
+    st.altair_chart(
+        intervals(rows, title="bit about the sensitive column, within the group"),
+        key="audit_groups", alt="Leakage within each group, the largest first: "
+        + ", ".join(f"{r['name']} {r['value']:.2f}" for r in rows[:6]),
+    )  # fmt: skip
 
 
 def details(report: AuditReport) -> None:

@@ -20,7 +20,9 @@ from privfunnel.tables import Table, read_table
 MEGABYTES, MOST_ROWS, MOST_COLUMNS = 20, 200_000, 200
 ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
 UPLOAD = "my own file"
-# Bundled table -> (what it is, the column to protect, columns worth keeping)
+# What a spreadsheet program takes for a formula at the start of a cell.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Bundled table -> (what it is, the column to protect)
 BUNDLED = {
     "anes96": ("944 voters, American National Election Study 1996", "vote"),
 }
@@ -34,11 +36,13 @@ class Task:
     ----------
     table : the columns in use, the sensitive one included.
     sensitive : the column to protect.
+    useful : the columns that a release is for: these are released, and kept as far as they can be.
     name : for headings and file names.
     """
 
     table: Table
     sensitive: str
+    useful: tuple[str, ...]
     name: str
 
     @property
@@ -48,8 +52,13 @@ class Task:
 
     @property
     def key(self) -> str:
-        """What a cache can tell tasks apart by."""
+        """What a cache can tell tasks apart by: the data, not the part a release plays."""
         return f"{self.table.digest()} {self.sensitive}"
+
+    @property
+    def people(self) -> Table:
+        """The table without the notes on how it was read: row by row what a release is made of."""
+        return Table(self.table.columns)
 
 
 def cached(**options: Any) -> Callable[..., Any]:
@@ -147,7 +156,17 @@ def choose() -> tuple[Table, str, str]:
         st.stop()
     for note in table.notes:
         st.caption(plain(note, 200))
+    if risky := with_formulas(table):
+        st.caption(
+            f":material/warning: Texts in {plain(', '.join(risky), 120)} begin like formulas. Here "
+            "they are only text; a spreadsheet program that opens a release may run them."
+        )
     return table, "upload", table.names[0]
+
+
+def with_formulas(table: Table) -> list[str]:
+    """Columns with a text that a spreadsheet program would run."""
+    return [c.name for c in table if any(t.startswith(FORMULA) for t in c.levels or ())]
 
 
 def controls() -> Task:
@@ -160,12 +179,17 @@ def controls() -> Task:
             "Sensitive (to protect)", table.names, index=table.names.index(guess),
             key="sensitive", **SHARED,
         )  # fmt: skip
-        ignored = st.multiselect(
-            "Ignored (not released at all)", [n for n in table.names if n != sensitive],
-            key="ignored", **SHARED,
+        others = [n for n in table.names if n != sensitive]
+        ignored = st.multiselect("Ignored (left out everywhere)", others, key="ignored", **SHARED)
+        left = [n for n in others if n not in ignored]
+        useful = st.multiselect(
+            "Useful (what a release is for)", left, key="useful", placeholder="all the others",
+            help="Only these are released, and training keeps as much of them as the budget "
+            "allows. Empty: every column that is not ignored.", **SHARED,
         )  # fmt: skip
         st.caption(f"{table.n:,} rows, {len(table.names)} columns")
-    if len(table.names) - len(ignored) < 2:
+    if not left:
         st.warning("Keep at least one column besides the sensitive one.")
         st.stop()
-    return Task(table.without(*ignored), sensitive, name)
+    kept = tuple(n for n in left if n in useful) or tuple(left)
+    return Task(table.without(*ignored), sensitive, kept, name)

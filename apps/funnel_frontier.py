@@ -31,13 +31,14 @@ def show(task: Task) -> None:
         )  # fmt: skip
     with middle:
         keep = st.multiselect(
-            "Columns to release (empty: all)", task.others, key="frontier_keep", **SHARED
-        )
+            "Columns to release", task.others, key="frontier_keep",
+            placeholder="the useful ones", **SHARED,
+        )  # fmt: skip
     with right:
         effort = st.segmented_control(
             "Effort", list(EFFORTS), default="quick", required=True, key="frontier_effort", **SHARED
         )
-    columns = tuple(keep) or task.others
+    columns = tuple(keep) or task.useful
     orders = [Order(columns, b, EFFORTS[effort]) for b in sorted(budgets)]
     done = [o for o in orders if o in kept(task)]
     with st.container(horizontal=True):

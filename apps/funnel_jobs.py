@@ -132,6 +132,6 @@ def audited(task: Task, order: Order, release: Release) -> AuditReport:
     with progress_bar("Auditing the release") as report:
         return audit(
             release.table, sensitive=task.sensitive,
-            release=[c.name for c in release.table], original=task.table,
+            release=[c.name for c in release.table], original=task.people,
             budget=order.budget, rng=0, progress=report,
         )  # fmt: skip

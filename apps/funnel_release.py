@@ -8,6 +8,7 @@ from charts import intervals, table
 from funnel_charts import kept_bars
 from funnel_data import Task
 from funnel_jobs import Order, Release, audited, frame, train
+from funnel_people import attackers, purpose, release_part
 from ui import SHARED, metrics, plain, sources
 
 from privfunnel.columns import Column
@@ -23,13 +24,14 @@ STATUS = {
 SHOWN = 12
 
 
-def order_of(task: Task) -> Order | None:
-    """Widgets of the release; what to train, or None while there is nothing to."""
+def order_of(task: Task) -> Order:
+    """Widgets of the release: what to train."""
     left, middle, right = st.columns([3, 2, 2], gap="medium")
     with left:
         keep = st.multiselect(
-            "Columns to release (empty: all)", task.others, key="release_keep", **SHARED
-        )
+            "Columns to release", task.others, key="release_keep",
+            placeholder="the useful ones", **SHARED,
+        )  # fmt: skip
     with middle:
         budget = st.number_input(
             "Budget: largest leakage [bit]", 0.0, 10.0, 0.1, 0.05, key="release_budget", **SHARED
@@ -38,7 +40,7 @@ def order_of(task: Task) -> Order | None:
         effort = st.segmented_control(
             "Effort", list(EFFORTS), default="quick", required=True, key="release_effort", **SHARED
         )
-    return Order(tuple(keep) or task.others, float(budget), EFFORTS[effort])
+    return Order(tuple(keep) or task.useful, float(budget), EFFORTS[effort])
 
 
 def show(task: Task) -> None:
@@ -102,41 +104,21 @@ def results(task: Task, release: Release) -> None:
             alt=f"Leakage {rows[0]['value']:.2f} bit before, {rows[1]['value']:.2f} bit released",
         )  # fmt: skip
         attackers(task, release)
+        st.caption(plain(audited(task, order, release).headline, 300))
     with right:
         st.markdown("**What each column still tells about itself**")
         st.altair_chart(
             kept_bars([(k.name[:40], k.information, k.entropy) for k in funnel.kept]),
             key="release_kept", alt="Information kept, column by column",
         )  # fmt: skip
+    release_part(task, release)
+    purpose(task, release)
     compare(task, release)
     downloads(task, release)
     sources(
         "The formulation of Wu, Tang, Dang & Chen (2021): utility as large as possible while an "
         "estimate of I(S;Z) stays under a budget. Fresh readings: Barber & Agakov (2003)."
     )
-
-
-def attackers(task: Task, release: Release) -> None:
-    """Accuracy of attackers on the original and on the released table."""
-    report = audited(task, release.order, release)
-    found = report.findings
-    rows = [
-        {
-            "attacker": a.name,
-            "right on the release": a.accuracy,
-            "by guessing": found.secret.majority,
-        }
-        for a in found.attackers
-    ]
-    st.markdown("**The released table, audited again** (all people)")
-    st.dataframe(
-        rows, hide_index=True, key="release_attackers", alt="Accuracy of attackers",
-        column_config={
-            c: st.column_config.NumberColumn(format="percent")
-            for c in ("right on the release", "by guessing")
-        },
-    )  # fmt: skip
-    st.caption(plain(report.headline, 300))
 
 
 def compare(task: Task, release: Release) -> None:

@@ -79,21 +79,33 @@ def test_budget_of_one_column_is_met_exactly() -> None:
 
 
 def test_release_is_trained_read_and_offered() -> None:
-    page = upload(csv(), step="Release", release_budget=0.1)
+    table = people()
+    table.loc[:4, "noise"] = np.nan  # rows that are dropped on the way in
+    page = upload(table.to_csv(index=False).encode(), step="Release", release_budget=0.1)
     assert "Press" in page.info[-1].value
     page.button(key="release_train").click().run(timeout=200)
     shown = values(check(page))
     assert not page.error, page.error
     assert shown["leaks released"] <= 0.1 < shown["leaked before [bit]"]
     assert len(page.get("download_button")) == 4
+    right = page.dataframe[0].value
+    assert (right["before"] > 0.7).any()
+    assert (right["on the release"] < right["before"].max()).all()
     before, after = page.dataframe[1].value, page.dataframe[2].value
     assert list(before.columns) == list(after.columns) == ["<b>tells</b>", "noise"]
     assert not before.equals(after)
     page.selectbox(key="release_column").select("noise").run()
-    check(page)
+    page.session_state["left"] = page.session_state["purpose"] = True
+    shown = values(check(page.run()))
+    assert shown["on the release"] < shown["90 % sure before [people]"]
+    assert shown["right from the release"] >= shown["by guessing"] - 5
     # The same order again is remembered, not trained.
     page.button(key="release_train").click().run(timeout=20)
     assert values(check(page)) == shown
+    # Only what is useful is released.
+    page.multiselect(key="useful").set_value(["noise"]).run()
+    page.button(key="release_train").click().run(timeout=200)
+    assert list(check(page).dataframe[2].value.columns) == ["noise"]
 
 
 def test_frontier_resumes_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,6 +187,42 @@ def test_sets_groups_and_people_are_shown() -> None:
     titles = [part.label for part in page.expander]
     for words in ("side by side", "person by person", "values"):
         assert any(words in title.lower() for title in titles), titles
+
+
+def test_groups_are_read_one_by_one() -> None:
+    page = check(open_page(PAGE, audit_subgroup="education"))
+    assert any("Group by group of education" in m.value for m in page.markdown)
+    page.selectbox(key="audit_subgroup").set_value(None).run()
+    assert not any("Group by group" in m.value for m in check(page).markdown)
+
+
+def test_people_are_rows_and_reasons_until_more_is_asked_for() -> None:
+    page = check(upload(csv(), people=True))
+    rows = page.dataframe[-1].value
+    assert next(iter(rows.columns)) == "row"
+    # Whoever is given away, is given away by the one column that tells.
+    assert all("tells" in why for why in rows["because of (bits, one by one)"])
+    shown = set(rows.astype(str).to_numpy().ravel())
+    assert not shown & {"yes", "no", "a", "=1+1"}
+    page.multiselect(key="people_columns").set_value(["secret"]).run()
+    rows = check(page).dataframe[-1].value
+    truth = people()["secret"].iloc[rows["row"] - 1]
+    assert list(rows["“secret”"]) == list(truth)
+
+
+def test_roles_of_columns() -> None:
+    page = upload(csv(), step="Release")
+    page.multiselect(key="useful").set_value(["noise"]).run()
+    assert page.multiselect(key="release_keep").options == ["<b>tells</b>", "noise"]
+    page.multiselect(key="ignored").set_value(["<b>tells</b>"]).run()
+    assert check(page).multiselect(key="useful").options == ["noise"]
+    page.selectbox(key="sensitive").select("<b>tells</b>").run()
+    assert check(page).multiselect(key="ignored").options == ["secret", "noise"]
+
+
+def test_formulas_are_pointed_out() -> None:
+    page = check(upload(csv(), step="One column, exactly"))
+    assert any("begin like formulas" in c.value for c in page.caption)
 
 
 def test_a_constant_column_is_named() -> None:

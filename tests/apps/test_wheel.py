@@ -1,4 +1,4 @@
-"""What is shipped: the wheel holds every file that the apps read, and works without the checkout."""
+"""The wheel holds every file that the apps read, and works without the checkout."""
 
 from __future__ import annotations
 
