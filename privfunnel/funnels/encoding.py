@@ -45,6 +45,12 @@ class Encoding:
             scores.append(score)
         return cls(tuple(levels), tuple(knots), tuple(scores))
 
+    @classmethod
+    def of_numbers(cls, columns: FloatArray) -> Self:
+        """Scores of columns (n, d) that all hold numbers."""
+        made = [normal_scores(column) for column in columns.T]
+        return cls((None,) * len(made), tuple(m[0] for m in made), tuple(m[1] for m in made))
+
     @property
     def width(self) -> int:
         """Number of inputs."""
@@ -80,75 +86,6 @@ class Encoding:
                 tuple(None if a is None else np.asarray(a, dtype=np.float64) for a in content[name])
                 for name in ("levels", "knots", "scores")
             )
-        )
-
-
-@final
-@dataclass(frozen=True)
-class Inputs:
-    """What an encoder sees: columns of X, S too if it may, and the units Z is given back in.
-
-    Attributes
-    ----------
-    of_x, of_s : how each side is encoded; `of_s` is None for an encoder that must not see S.
-    scale : mean and standard deviation of each column of X, for a release in the units of X.
-    """
-
-    of_x: Encoding
-    of_s: Encoding | None
-    scale: tuple[FloatArray, FloatArray] | None
-
-    @classmethod
-    def fit(cls, x: Variable, s: Variable | None, utility: str) -> Self:
-        """Learn from the people of training."""
-        scale = None
-        if utility == "distortion":
-            spread = x.values.std(axis=0)
-            scale = x.values.mean(axis=0), np.where(spread > 0, spread, 1.0)
-        return cls(Encoding.fit(x), None if s is None else Encoding.fit(s), scale)
-
-    @property
-    def width(self) -> int:
-        """Number of inputs."""
-        extra = 0 if self.scale is None else len(self.scale[0])
-        return self.of_x.width + (0 if self.of_s is None else self.of_s.width) + extra
-
-    def of_variables(self, x: Variable, s: Variable | None) -> FloatArray:
-        """Inputs (n, width)."""
-        parts = [self.of_x.apply(x.values)]
-        if self.of_s is not None and s is not None:
-            if len(s) != len(x):
-                raise ValueError(f"X has {len(x)} rows, S has {len(s)}")
-            parts.append(self.of_s.apply(s.values))
-        if self.scale is not None:
-            parts.append(self.standard(x.values))
-        return np.hstack(parts)
-
-    def standard(self, values: FloatArray) -> FloatArray:
-        """X (n, d) with mean 0 and variance 1 on the people of training."""
-        assert self.scale is not None
-        return np.asarray((values - self.scale[0]) / self.scale[1])
-
-    def original(self, z: FloatArray) -> FloatArray:
-        """Z (n, k) in the units of X, if it has any."""
-        return z if self.scale is None else np.asarray(z * self.scale[1] + self.scale[0])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain lists, for a model file."""
-        return {
-            "of_x": self.of_x.to_dict(),
-            "of_s": None if self.of_s is None else self.of_s.to_dict(),
-            "scale": None if self.scale is None else [a.tolist() for a in self.scale],
-        }
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
-        """The inputs that `to_dict` wrote."""
-        of_s, scale = content["of_s"], content["scale"]
-        return cls(
-            Encoding.from_dict(content["of_x"]),
-            None if of_s is None else Encoding.from_dict(of_s),
-            None if scale is None else (np.asarray(scale[0]), np.asarray(scale[1])),
         )
 
 

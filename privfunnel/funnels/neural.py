@@ -11,8 +11,8 @@ import numpy as np
 
 from privfunnel.entropy import FloatArray, check_base
 from privfunnel.estimate import Estimate, Progress, Rng
-from privfunnel.funnels.encoding import Inputs
 from privfunnel.funnels.fresh import ATTACKERS, Status, aim, check_attackers, status_of
+from privfunnel.funnels.inputs import Inputs
 from privfunnel.funnels.model_file import load_model, save_model
 from privfunnel.variables import Variable, as_variable
 
@@ -32,6 +32,8 @@ Utility = Literal["auto", "mine", "channel", "task", "distortion"]
 UTILITIES = ("auto", "mine", "channel", "task", "distortion")
 # How often a release over its budget is trained again.
 ROUNDS = 3
+# Standard deviations of the noise where the caller names none.
+_NOISE, _TASK_NOISE, _TASK_NOISE_TWO = 0.3, 0.05, 0.15
 # Frequencies of the first layer at the start, one restart after the other.
 _FREQUENCIES = (2.0, 5.0, 1.0, 3.0)
 
@@ -67,8 +69,10 @@ class NeuralFunnel:
     utility : "mine" (a critic of I(X;Z)), "channel" (I(X;Z) from the known noise), "task", or
         "distortion" (Z is X in its own units, as close as the budget allows, with learnt noise);
         "auto" is "task" if one is given, else "channel".
-    n_outputs : dimensions of Z; for a distortion those of X, whatever is given.
-    noise : standard deviation of the noise; f has unit power in each dimension.
+    n_outputs : dimensions of Z, by default 2; for a task 1, if it has more than two levels 2; for
+        a distortion those of X, whatever is given.
+    noise : standard deviation of the noise, by default 0.3, for a task 0.05 (two outputs 0.15); f
+        has unit power in each dimension.
     held_out : share of the people that is kept from training and read at the end.
     confidence : of the intervals.
     n_steps : length of training; by default what the engine needs.
@@ -86,8 +90,8 @@ class NeuralFunnel:
         *,
         engine: Engine = "auto",
         utility: Utility = "auto",
-        n_outputs: int = 2,
-        noise: float = 0.3,
+        n_outputs: int | None = None,
+        noise: float | None = None,
         held_out: float = 0.3,
         confidence: float = 0.95,
         n_steps: int | None = None,
@@ -106,7 +110,8 @@ class NeuralFunnel:
             raise ValueError(f"utility must be one of {', '.join(UTILITIES)}, not {utility!r}")
         if not 0.05 <= held_out <= 0.8:
             raise ValueError(f"held_out is {held_out}; need a share between 0.05 and 0.8")
-        if n_outputs < 1 or noise <= 0.0 or (n_steps is not None and n_steps < 1):
+        counts_fit = all(v is None or v >= 1 for v in (n_outputs, n_steps))
+        if not counts_fit or (noise is not None and noise <= 0.0):
             raise ValueError("n_outputs and n_steps must be at least 1, noise above 0")
         if restarts < 1 or not 0.0 <= annealing <= 0.9:
             raise ValueError(
@@ -114,7 +119,7 @@ class NeuralFunnel:
             )
         self._log, self._base = check_base(base), base
         self.budget, self._engine, self._utility = budget, engine, utility
-        self._shape = (n_outputs, noise)
+        self._asked, self._shape = (n_outputs, noise), (n_outputs or 2, noise or _NOISE)
         self._held_out, self._confidence, self._n_steps = held_out, confidence, n_steps
         self._restarts, self._annealing = restarts, annealing
         self._use_sensitive = use_sensitive
@@ -321,6 +326,7 @@ class NeuralFunnel:
 
     def _plan(self, x: Variable, goal: Variable | None) -> Plan:
         kind = self._kind_of_utility(x, goal)
+        self._shape = self._shape_for(kind, goal)
         return Plan(
             engine=self._engine,
             utility=kind,
@@ -330,6 +336,15 @@ class NeuralFunnel:
             attackers=self._attackers,
             confidence=self._confidence,
         )
+
+    def _shape_for(self, kind: str, goal: Variable | None) -> tuple[int, float]:
+        n_outputs, noise = self._asked
+        if kind == "task" and goal is not None:
+            # One number orders people by what they tell; little noise, that it shows.
+            many = goal.kind == "discrete" and goal.n_levels > 2
+            n_outputs = n_outputs or (2 if many else 1)
+            noise = noise or (_TASK_NOISE if n_outputs == 1 else _TASK_NOISE_TWO)
+        return n_outputs or 2, noise or _NOISE
 
     def _check_budget(self, study: Study) -> None:
         top = study.secret_entropy() / self._log

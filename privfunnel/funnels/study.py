@@ -12,7 +12,7 @@ from privfunnel.entropy import FloatArray
 from privfunnel.estimate import Estimate, Progress
 from privfunnel.estimators.attackers import attack_all, strongest
 from privfunnel.funnels.channels import GaussianChannel
-from privfunnel.funnels.encoding import Encoding, Inputs
+from privfunnel.funnels.encoding import Encoding
 from privfunnel.funnels.fresh import (
     fresh_leakage,
     known_channel,
@@ -20,6 +20,7 @@ from privfunnel.funnels.fresh import (
     quick_leakage,
     secret_codes,
 )
+from privfunnel.funnels.inputs import Inputs
 from privfunnel.funnels.mixture import SECRET_GROUPS, Mixture
 from privfunnel.funnels.opponents import Engine, opponent
 from privfunnel.funnels.training import Settings, Trained, train
@@ -78,8 +79,10 @@ class Study:
         people = rng.permutation(len(x))
         n_held = max(20, round(held_out * len(x)))
         held, fit = people[:n_held], people[n_held:]
-        seen = Inputs.fit(x.take(fit), s.take(fit) if use_sensitive else None, plan.utility)
-        inputs = torch.from_numpy(seen.of_variables(x, s)).float()
+        seen, known = Inputs.fit(
+            x, s, goal, fit, plan.utility, use_sensitive=use_sensitive, rng=rng
+        )
+        inputs = torch.from_numpy(known).float()
         discrete = s.kind == "discrete"
         secret = secret_codes(s.values[:, 0], discrete)
         fine = secret if discrete else secret_codes(s.values[:, 0], False, SECRET_GROUPS)
