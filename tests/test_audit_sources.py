@@ -101,6 +101,23 @@ def test_dask_counts_what_memory_counts(
         assert np.array_equal(counted, rows.counts((grouping,)).dense())
 
 
+def test_an_audit_of_dask_equals_that_of_pandas(
+    people: pa.Table, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    # Everything in the sample: the groups are the same, and so are all counts.
+    from dask import dataframe
+
+    monkeypatch.setattr(sources, "BIG", 10)
+    monkeypatch.setattr(sources, "SAMPLE", N)
+    frame = people.select(["s", "text", "code", "number"]).to_pandas()
+    found = audit(dataframe.from_pandas(frame, npartitions=3), sensitive="s", rng=0).findings
+    memory = audit(frame, sensitive="s", rng=0).findings
+    assert any("rows were counted where they are" in note for note in found.notes)
+    assert found.columns == memory.columns
+    assert found.sets == memory.sets
+    assert found.levels == memory.levels
+
+
 @pytest.mark.usefixtures("stays_put")
 def test_rare_levels_are_merged_by_the_engine(
     monkeypatch: pytest.MonkeyPatch, people: pa.Table
@@ -159,6 +176,8 @@ def test_gaps_of_a_big_table(people: pa.Table) -> None:
     broken = duckdb.from_arrow(people.set_column(3, "number", pa.array(number)))
     with pytest.raises(ValueError, match=r"number \(1\)"):
         open_source(broken)
+    # NaN goes with the gaps: it would be counted in the highest bin otherwise.
+    assert open_source(broken, missing="drop").n == N - 1
 
 
 def test_a_big_csv_is_parsed_once(

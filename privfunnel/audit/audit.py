@@ -42,9 +42,9 @@ def audit(
 
     Parameters
     ----------
-    data : path of a CSV, Parquet or DuckDB file, a dataframe (pandas, polars, pyarrow, Dask), a
-        DuckDB relation, or a mapping of arrays. What has more than `sources.BIG` rows and is a
-        file or lazy stays where it is: counts and a sample are read.
+    data : path of a CSV, Parquet or DuckDB file, a dataframe (pandas, polars, pyarrow, Dask,
+        Spark), a DuckDB relation, or a mapping of arrays. What has more than `sources.BIG` rows
+        and is a file or lazy stays where it is: counts and a sample are read.
     sensitive : name of the column to protect.
     release : names of the columns that would be published; all others by default.
     original : the table that `data` was made from, row by row; then the report compares them, and

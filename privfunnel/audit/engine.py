@@ -1,4 +1,4 @@
-"""Counts of a table that stays in its engine: DuckDB, polars' lazy frames, Dask, through narwhals.
+"""Counts of a table that stays in its engine: DuckDB, lazy polars, Dask or Spark, through narwhals.
 
 Only counts leave the engine. Levels are grouped by the engine and named here; numbers are cut into
 their bins by the engine. Columns with few groups share one query, their joint counts are summed.

@@ -17,22 +17,31 @@ def row_count(frame: Any) -> int:
 
 def gaps_of(frame: Any) -> dict[str, int]:
     """Missing values in each column, NaN among them, in one pass."""
-    schema = frame.collect_schema()
-    sums = []
-    for name, kind in schema.items():
-        gap = nw.col(name).is_null()
-        if kind in (nw.Float32, nw.Float64):
-            gap = gap | nw.col(name).is_nan()
-        sums.append(gap.cast(nw.Int64).sum().alias(name))
+    gaps = _gaps(frame)
+    sums = [gap.cast(nw.Int64).sum().alias(name) for name, gap in gaps.items()]
     found = frame.select(*sums).collect()
-    return {name: int(found[name][0] or 0) for name in schema}
+    return {name: int(found[name][0] or 0) for name in gaps}
+
+
+def without_gaps(frame: Any) -> Any:
+    """The rows without missing values, NaN among them."""
+    return frame.filter(*(~gap for gap in _gaps(frame).values()))
+
+
+def _gaps(frame: Any) -> dict[str, nw.Expr]:
+    gaps = {}
+    for name, kind in frame.collect_schema().items():
+        gaps[name] = nw.col(name).is_null()
+        if kind in (nw.Float32, nw.Float64):
+            gaps[name] = gaps[name] | nw.col(name).is_nan()
+    return gaps
 
 
 def sample_of(frame: Any, n: int, size: int) -> Any:
     """About `size` of n rows, always the same ones.
 
-    Rows are numbered in the order of the engine and drawn by a hash of their number; Dask draws
-    with its own seeded sampler.
+    Rows are numbered in the order of the engine and drawn by a hash of their number; Dask and Spark
+    draw with their own seeded samplers.
     """
     every = max(1, n // size)
     native = frame.to_native()
@@ -50,8 +59,10 @@ def sample_of(frame: Any, n: int, size: int) -> Any:
         drawn = pl.col("row_of_source").hash(_SEED) % every == 0
         return numbered.filter(drawn).drop("row_of_source").collect()
     if kind == nw.Implementation.DASK:
-        return native.sample(frac=size / n, random_state=_SEED).compute()
+        return native.sample(frac=min(1.0, size / n), random_state=_SEED).compute()
+    if kind in (nw.Implementation.PYSPARK, nw.Implementation.PYSPARK_CONNECT):
+        return native.sample(fraction=min(1.0, size / n), seed=_SEED).toArrow()
     raise TypeError(
-        f"cannot sample a lazy table of {kind}: give a file, a DuckDB relation, a polars LazyFrame "
-        "or a Dask dataframe"
+        f"cannot sample a lazy table of {kind}: give a file, a DuckDB relation, a polars "
+        "LazyFrame, a Dask or a Spark dataframe"
     )

@@ -15,7 +15,7 @@ import narwhals as nw
 
 from privfunnel.audit.engine import MOST_KEYS, Engine
 from privfunnel.audit.grouping import Grouping
-from privfunnel.audit.sampling import gaps_of, row_count, sample_of
+from privfunnel.audit.sampling import gaps_of, row_count, sample_of, without_gaps
 from privfunnel.columns import ColumnKind, Table, suggestion
 from privfunnel.tables import CSV_ENDINGS, MISSING_LEVEL, Missing, read_table, scan_sql
 
@@ -124,7 +124,7 @@ def _big(
             "missing='drop' or missing='level'"
         )
     if gaps and missing == "drop":
-        frame = frame.drop_nulls()
+        frame = without_gaps(frame)
         left = row_count(frame)
         notes.append(f"{n - left:,} of {n:,} rows dropped for missing values in {', '.join(gaps)}")
         n = left
@@ -189,9 +189,10 @@ def _opened(data: Any, query: str | None) -> tuple[Any, Any]:
 
 
 def _engine_errors() -> tuple[type[Exception], ...]:
-    # DuckDB is loaded only by those who read files or bring relations.
-    duckdb = sys.modules.get("duckdb")
-    return () if duckdb is None else (duckdb.Error,)
+    # Engines are loaded only by those who read files or bring relations of theirs.
+    duckdb, spark = sys.modules.get("duckdb"), sys.modules.get("pyspark.errors")
+    found = () if duckdb is None else (duckdb.Error,)
+    return found if spark is None else (*found, spark.PySparkException)
 
 
 def _check_header(path: Path) -> None:
