@@ -20,6 +20,7 @@ BENCHMARKS = {
     "meaning": (("fsmi_meaning",), "what the measures claim against the truth; no timings"),
     "mi": (("mi_panel",), "estimators over tasks with known information; resumable"),
     "audit": (("audit",), "audits: full, out of core (--rows), and on known leakage (--repeat)"),
+    "audit_known": (("audit_known",), "audits on tables of known leakage: errors; resumable"),
     "replan": (("replan",), "how long a plan takes on a map of 600 x 550 cells"),
     "explore": (("explore",), "strategies over generated floor plans; resumable"),
     "mi_counts": (

@@ -117,7 +117,15 @@ def simulated(n: int, cells: int, repeat: int) -> dict[str, object]:
             above += found.together.leakage.lower > truth + 1e-9
             for budget, bad in ((truth / 1.5, "within"), (min(1.0, 1.5 * truth), "over")):
                 if truth > 0.0 and not (bad == "over" and budget <= truth):
-                    verdict = verdict_of(found.together, found.columns, found.secret, budget, None)
+                    verdict = verdict_of(
+                        found.together,
+                        found.columns,
+                        found.secret,
+                        budget,
+                        None,
+                        sets=found.sets,
+                        hidden=found.hidden,
+                    )
                     verdicts += 1
                     wrong += verdict == bad
                     open_ += verdict == "inconclusive"

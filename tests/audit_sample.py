@@ -5,6 +5,7 @@ from __future__ import annotations
 from privfunnel.audit.details import (
     Gains,
     Group,
+    Hidden,
     LevelPart,
     People,
     Place,
@@ -84,4 +85,5 @@ def sample() -> Findings:
                 estimate(0.05, 0.0, 0.09), estimate(0.3, 0.22, 0.38), 0.6, True, 200, 200,
             ),
         ),
+        hidden=Hidden(("ward", "<b>=1+1|</b>"), 0.2, 350, 400),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from privfunnel.audit.audit import audit
 from privfunnel.audit.counted import Rows
 from privfunnel.audit.gains import gain_matrix, gains_of
 from privfunnel.audit.grouping import OTHER, fit_grouping
+from privfunnel.audit.hidden import could_tell, hidden_pair
 from privfunnel.audit.measure import channel_of, quick_bits, read_secret, unread_bits
 from privfunnel.audit.merges import find_merge
 from privfunnel.audit.people import level_parts, people_of, wilson_lower, worst_groups
@@ -20,6 +21,8 @@ from privfunnel.audit.sets import best_sets
 from privfunnel.audit.subgroups import subgroups_of
 from privfunnel.audit.upper import krr_capacity, krr_max_leakage, parse_mechanism, upper_bound
 from privfunnel.columns import Table
+from privfunnel.counting import count
+from privfunnel.entropy import mutual_information
 from privfunnel.estimators.attackers import FAMILIES, Attack, attack
 from privfunnel.tables import read_table
 from privfunnel.variables import Codes
@@ -128,6 +131,59 @@ def test_sets_of_independent_columns_prove_nothing() -> None:
     assert all(f.adjusted_p > 0.01 for f in found)
     assert all(f.leakage.lower < 0.02 for f in found)
     assert found[0].looked_at == 15 + 4
+
+
+def test_agreement_of_people_who_share_a_cell_is_chi_squared() -> None:
+    # 400 cells, each with its own share of the secret: read from few people a cell, no bias.
+    rng = np.random.default_rng(0)
+    shares = rng.choice([0.1, 0.5, 0.9], 400)
+    cell = rng.integers(0, 400, 1600)
+    s = (rng.random(1600) < shares[cell]).astype(np.int64)
+    p = shares.mean()
+    chi2 = float(((shares - p) ** 2).mean() / (p * (1 - p)))
+    read, shared = could_tell(count(cell, s), 0.0)
+    assert read == pytest.approx(math.log2(1 + chi2), abs=0.06)
+    assert 1500 < shared < 1600
+    truth = mutual_information(np.stack([1 - shares, shares]) / 400)
+    assert could_tell(count(cell, s), 1.645)[0] > truth
+    # Twice as many errors, a higher end; nobody beside anybody, no end at all.
+    assert could_tell(count(cell, s), 2.0)[0] > could_tell(count(cell, s), 1.0)[0]
+    assert could_tell(count(np.arange(1600), s), 2.0) == (math.inf, 0)
+
+
+def test_a_pair_too_sparse_to_be_read_is_not_within() -> None:
+    # A lookup table of 40 x 40 cells gives the bit away; nobody can learn it from 1,200 people.
+    rng = np.random.default_rng(0)
+    secret = rng.integers(0, 2, (40, 40))
+    a, b = rng.integers(0, 40, (2, 1200))
+    data = {"s": secret[a, b], "a": [f"a{v}" for v in a], "b": [f"b{v}" for v in b]}
+    report = audit(data, sensitive="s", budget=0.5, rng=0)
+    found = report.findings
+    assert found.together.leakage.upper < 0.5
+    assert found.verdict == "inconclusive"
+    assert found.hidden is not None
+    assert set(found.hidden.names) == {"a", "b"}
+    assert found.hidden.bits > 0.9
+    assert "too rare to be read" in report.headline
+    assert "few people share their combination of" in report.to_markdown()
+    # The same columns with a secret of their own: nobody agrees more often than by chance.
+    data["s"] = rng.integers(0, 2, 1200)
+    free = audit(data, sensitive="s", budget=0.5, rng=0).findings
+    assert free.hidden is not None
+    assert free.hidden.bits < 0.4
+    assert free.verdict == "within"
+
+
+def test_dense_pairs_hide_nothing() -> None:
+    rng = np.random.default_rng(0)
+    data = {"s": rng.integers(0, 2, 900), "a": rng.integers(0, 3, 900), "b": rng.normal(size=900)}
+    table, codes, _ = opened(data)
+    secret, _, _ = read_secret(table["s"])
+    found = [
+        hidden_pair(table, names, codes, secret, confidence=0.95, rng=np.random.default_rng(0))
+        for names in (("a", "b"), ("a",))
+    ]
+    assert found == [None, None]
 
 
 # Person by person

@@ -153,6 +153,21 @@ class Upper:
 
 @final
 @dataclass(frozen=True)
+class Hidden:
+    """Two columns whose combinations few people share: what they could tell unseen.
+
+    `bits` is an upper end [bit] read from the `shared` of `n` people whose combination somebody
+    shares.
+    """
+
+    names: tuple[str, str]
+    bits: float
+    shared: int
+    n: int
+
+
+@final
+@dataclass(frozen=True)
 class Place:
     """Where a released column lies between the best and the worst release of equal utility [bit].
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, final
 from privfunnel.audit.details import (
     Gains,
     Group,
+    Hidden,
     LevelPart,
     People,
     Place,
@@ -207,6 +208,7 @@ class Findings:
     gains: Gains | None = None
     upper: Upper | None = None
     suggestions: tuple[Suggestion, ...] = ()
+    hidden: Hidden | None = None
 
     @property
     def best_attacker(self) -> Attacker:

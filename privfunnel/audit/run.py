@@ -15,6 +15,7 @@ from privfunnel.audit.details import Group, LevelPart
 from privfunnel.audit.findings import Finding, Findings, Secret, SetFinding
 from privfunnel.audit.gains import gain_matrix, gains_of
 from privfunnel.audit.grouping import Grouping, fit_grouping
+from privfunnel.audit.hidden import hidden_pair
 from privfunnel.audit.measure import (
     column_finding,
     describe_secret,
@@ -81,7 +82,7 @@ class Run:
     def report(self, missing: Missing) -> AuditReport:
         """All parts in turn."""
         options, confidence = self.options, self.options.confidence
-        seeds = np.random.default_rng(self.seed).spawn(7)
+        seeds = np.random.default_rng(self.seed).spawn(8)
         columns = self._columns(seeds[0])
         sets = self._sets(columns, seeds[4])
         crowd = attack_table(
@@ -102,7 +103,17 @@ class Run:
             confidence=confidence,
             rng=seeds[2],
         )
-        verdict = verdict_of(together, columns, self.secret, self.budget, self.upper)
+        hidden = hidden_pair(
+            self.table,
+            tuple(f.name for f in columns if not self.table[f.name].variable.constant),
+            self.codes,
+            self.secret,
+            confidence=level_of_each(confidence),
+            rng=seeds[7],
+        )
+        verdict = verdict_of(
+            together, columns, self.secret, self.budget, self.upper, sets=sets, hidden=hidden
+        )
         self.tell(0.7, "person by person")
         found = Findings(
             verdict=verdict,
@@ -128,6 +139,7 @@ class Run:
                 tuple(self.grouping.labels[k] for k in np.unique(self.codes[crowd.rows])),
             ),
             upper=self.upper,
+            hidden=hidden,
         )
         found = self._on_request(found, crowd, seeds[3], seeds[5])
         self.tell(1.0, "done")

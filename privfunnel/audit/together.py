@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from privfunnel.audit.attacks import Crowd
-from privfunnel.audit.details import Upper
+from privfunnel.audit.details import Hidden, Upper
 from privfunnel.audit.findings import Finding, Secret, SetFinding, Verdict
 from privfunnel.audit.measure import joint_reading, share_of
 from privfunnel.columns import Table
@@ -74,13 +74,19 @@ def verdict_of(
     secret: Secret,
     budget: float | None,
     upper: Upper | None,
+    *,
+    sets: tuple[SetFinding, ...] = (),
+    hidden: Hidden | None = None,
 ) -> Verdict:
-    """Over: a lower bound is. Within: no reading could be over, nor what rare levels could hide."""
+    """Over: a lower bound is. Within: no reading could be over, nor what rare values could hide."""
     if budget is None or secret.n_levels < 2:
         return "measured"
     if together.leakage.lower > budget:
         return "over"
     if upper is not None and upper.bits <= budget:
         return "within"
-    hidden = [f.leakage.upper + f.unread for f in columns]
-    return "within" if max(together.leakage.upper, *hidden) <= budget else "inconclusive"
+    highest = [together.leakage.upper, *(f.leakage.upper + f.unread for f in columns)]
+    highest += [s.leakage.upper for s in sets]
+    if hidden is not None:
+        highest.append(hidden.bits)
+    return "within" if max(highest) <= budget else "inconclusive"

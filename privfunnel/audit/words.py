@@ -5,6 +5,9 @@ Never "anonymous", never "compliant": everything is measured against the attacke
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import final
+
 from privfunnel.audit.findings import Finding, Findings
 from privfunnel.estimate import Estimate
 
@@ -32,7 +35,8 @@ def headline(found: Findings) -> str:
         return f"Within the budget: no attacker tried learnt more about {name} than allowed"
     if found.verdict == "inconclusive":
         if leak.upper <= (found.budget or 0.0):
-            return f"Undecided: values too rare to be read could tell too much about {name}"
+            what = "values too rare to be read" if _worst_doubt(found).rare else "some columns"
+            return f"Undecided: {what} could tell too much about {name}"
         return f"Undecided: {found.n:,} people are too few to tell whether {name} is within budget"
     if leak.lower <= 0.0:
         return f"No leak about {name} was found"
@@ -98,12 +102,8 @@ def budget_lines(found: Findings) -> list[str]:
             f"{bits(leak.upper)}, is below. Other attackers might read more."
         ]
     if leak.upper <= found.budget:
-        unread = max(f.unread for f in found.columns)
-        return [
-            f"The budget is {bits(found.budget)}; no attacker read more, but values shared by too "
-            f"few people to be counted could hide up to {bits(unread)}. Put rare values together "
-            "or audit more people."
-        ]
+        doubt = _worst_doubt(found)
+        return [f"The budget is {bits(found.budget)}; no attacker read more, but {doubt.text}"]
     more = (
         ""
         if found.n_to_decide is None
@@ -111,6 +111,38 @@ def budget_lines(found: Findings) -> list[str]:
     )
     inside = f"lies inside the interval {interval(found.together)}"
     return [f"The budget of {bits(found.budget)} {inside}.{more}"]
+
+
+@final
+@dataclass(frozen=True)
+class _Doubt:
+    """What could tell more than the strongest attacker read; `rare` if nobody could count it."""
+
+    bits: float
+    rare: bool
+    text: str
+
+
+def _worst_doubt(found: Findings) -> _Doubt:
+    single = [(f.leakage.upper, f"{f.name} by itself") for f in found.columns]
+    sets = [(s.leakage.upper, f"{' and '.join(s.names)} side by side") for s in found.sets]
+    doubts = [_Doubt(b, False, f"{what} may tell up to {bits(b)}.") for b, what in single + sets]
+    more = "Put rare values together or audit more people."
+    doubts += [
+        _Doubt(
+            f.leakage.upper + f.unread,
+            True,
+            f"values of {f.name} shared by too few people to be counted could hide up to "
+            f"{bits(f.unread)}. {more}",
+        )
+        for f in found.columns
+        if f.unread > 0.0
+    ]
+    if found.hidden is not None:
+        b, pair = found.hidden.bits, " and ".join(found.hidden.names)
+        what = f"few people share their combination of {pair}, which could tell up to {bits(b)}"
+        doubts.append(_Doubt(b, True, f"{what} side by side. {more}"))
+    return max(doubts, key=lambda d: d.bits)
 
 
 def columns(found: Findings) -> str:
