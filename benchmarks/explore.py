@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ RADIUS, RESOLUTION = 0.2, 0.1
 KEY = ("family", "seed", "start", "sensor", "noise", "strategy")
 FIELDS = (
     *KEY, "status", "coverage", *(f"to{round(100 * s)}" for s in SHARES), "length", "area",
-    "entropy_after", "plans", "plan_ms_median", "plan_ms_p95", "collisions", "slope", "correlation",
+    "entropy_after", "plans", "plan_ms_median", "plan_ms_p95", "collisions",
+    "view_slope", "view_correlation", "leg_slope", "leg_correlation",
 )  # fmt: skip
 
 
@@ -91,36 +93,47 @@ def place(world: Any, number: int) -> tuple[float, float, float]:
     return (float(x), float(y), float(rng.uniform(-math.pi, math.pi)))
 
 
+@lru_cache(maxsize=2)
+def scene(family: str, seed: int, start: int, sensor: str, noise: str) -> tuple[Any, ...]:
+    """World, starting place, sensor and coverage: what the runs of a group share."""
+    from fsmi import RangeSensor
+    from fsmi.sim.coverage import Coverage
+    from fsmi.sim.floorplans import make_world
+
+    world = make_world(family, seed=seed)
+    begin = place(world, start)
+    lidar = RangeSensor(
+        n_beams=360, sigma=NOISES[noise], delta_occ=20.0, delta_emp=0.3, **SENSORS[sensor]
+    )
+    return world, begin, lidar, Coverage(world, lidar, RESOLUTION, robot_radius=RADIUS, start=begin)
+
+
 def once(task: Task) -> dict[str, Any]:
     """Explore once; a row of the CSV."""
     from benchmarks.baselines import RANDOM, Clairvoyant
-    from fsmi import Explorer, OccupancyGrid, RangeSensor
+    from fsmi import Explorer, OccupancyGrid
     from fsmi.planning.strategies import STRATEGIES
-    from fsmi.sim.coverage import Coverage
+    from fsmi.sim.calibration import Calibration, fit
     from fsmi.sim.episode import explore
-    from fsmi.sim.floorplans import make_world
     from fsmi.sim.robot import SimulatedRobot
 
-    world = make_world(task.family, seed=task.seed)
-    start = place(world, task.start)
-    sensor = RangeSensor(
-        n_beams=360, sigma=NOISES[task.noise], delta_occ=20.0, delta_emp=0.3, **SENSORS[task.sensor]
+    world, start, sensor, coverage = scene(
+        task.family, task.seed, task.start, task.sensor, task.noise
     )
     robot = SimulatedRobot(world, sensor, radius=RADIUS, start=start, rng=task.seed)
     x0, y0, x1, y1 = world.bounds
     grid = OccupancyGrid.unknown(x1 - x0, y1 - y0, RESOLUTION, (x0, y0, 0.0))
-    coverage = Coverage(world, sensor, RESOLUTION, robot_radius=RADIUS, start=start)
     explorer: Any
     if task.strategy == "clairvoyant":
         explorer = Clairvoyant(coverage, sensor, RADIUS)
     else:
         STRATEGIES["random"] = RANDOM
         explorer = Explorer(sensor, robot_radius=RADIUS, strategy=task.strategy)
-    result = explore(robot, grid, explorer, coverage=coverage, max_steps=1500)
+    books = Calibration(explorer, world)
+    result = explore(robot, grid, explorer, coverage=coverage, max_steps=1500, each=books.add)
     seen = np.array([s["coverage"] for s in result.steps])
     driven = np.array([s["travelled"] for s in result.steps])
     median, p95 = result.plan_milliseconds()
-    slope, correlation = calibration(result.steps)
     row: dict[str, Any] = dict(zip(KEY, task.key(), strict=True))
     for share in SHARES:
         there = np.flatnonzero(seen >= share)
@@ -129,23 +142,16 @@ def once(task: Task) -> dict[str, Any]:
         status=result.status, coverage=result.coverage, length=result.path_length,
         area=float(np.trapezoid(1.0 - seen, driven)), entropy_after=result.entropy_after,
         plans=len(result.steps), plan_ms_median=median, plan_ms_p95=p95,
-        collisions=result.collisions, slope=slope, correlation=correlation,
+        collisions=result.collisions,
     )  # fmt: skip
+    for name, pairs in (("view", books.views), ("leg", books.legs)):
+        row[f"{name}_slope"], row[f"{name}_correlation"] = fit(pairs)
     return row
 
 
-def calibration(steps: tuple[dict[str, Any], ...]) -> tuple[float, float]:
-    """Slope and correlation of the bits promised for a goal against those lost on reaching it."""
-    promised, lost = [], []
-    for before, after in itertools.pairwise(steps):
-        goal = before["goal"]
-        if goal and math.dist(after["pose"][:2], goal[:2]) < 0.15:
-            promised.append(before["information"])
-            lost.append(before["belief_entropy"] - after["belief_entropy"])
-    if len(promised) < 3:
-        return math.nan, math.nan
-    x, y = np.array(promised), np.array(lost)
-    return float(x @ y / (x @ x)), float(np.corrcoef(x, y)[0, 1])
+def group(members: list[Task]) -> list[dict[str, Any]]:
+    """The runs that share a scene, one after the other."""
+    return [once(task) for task in members]
 
 
 def run_all(wanted: list[Task], path: Path, processes: int) -> list[dict[str, Any]]:
@@ -158,12 +164,20 @@ def run_all(wanted: list[Task], path: Path, processes: int) -> list[dict[str, An
         writer = csv.DictWriter(file, FIELDS)
         if new:
             writer.writeheader()
-        futures = [pool.submit(once, task) for task in missing]
-        for future in tqdm(as_completed(futures), total=len(futures), file=sys.stderr, leave=False):
-            writer.writerow(future.result())
-            file.flush()
+        groups = [list(g) for _, g in itertools.groupby(missing, key=lambda t: t.key()[:-1])]
+        futures = [pool.submit(group, members) for members in groups]
+        with tqdm(total=len(missing), file=sys.stderr, leave=False, unit="run") as bar:
+            for future in as_completed(futures):
+                for row in future.result():
+                    writer.writerow({k: _short(v) for k, v in row.items()})
+                    bar.update()
+                file.flush()
     keys = {t.key() for t in wanted}
     return [row for row in read(path) if tuple(row[k] for k in KEY) in keys]
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -175,39 +189,74 @@ def read(path: Path) -> list[dict[str, Any]]:
         ]
 
 
-def ratios(
-    rows: list[dict[str, Any]], column: str, strategy: str, baseline: str
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Logs of the paired ratios strategy / baseline; pairs that neither reached are left out."""
+Map = tuple[str, str]
+Logs = dict[Map, dict[str, list[float]]]
+
+
+def ratios(rows: list[dict[str, Any]], column: str, strategy: str, baseline: str) -> Logs:
+    """Logs of the paired ratios strategy / baseline, by map and start.
+
+    Pairs that neither reached are left out; inf says that only the baseline got there.
+    """
     cells: dict[tuple[str, ...], dict[str, float]] = {}
     for row in rows:
         cells.setdefault(tuple(row[k] for k in KEY[:-1]), {})[row["strategy"]] = row[column]
-    out = []
-    for pair in cells.values():
+    out: Logs = {}
+    for key, pair in cells.items():
         a, b = pair.get(strategy), pair.get(baseline)
         if a is None or b is None or (math.isinf(a) and math.isinf(b)):
             continue
         # One metre at least: some worlds are half seen from the start.
-        out.append(math.log(max(a, 1.0) / max(b, 1.0)))
-    return np.array(out)
+        log = math.log(max(a, 1.0) / max(b, 1.0))
+        out.setdefault(key[:2], {}).setdefault(key[2], []).append(log)
+    return out
+
+
+def bootstrap(logs: Logs, n: int = 4000) -> tuple[float, float]:
+    """95 % interval of the mean: maps are drawn anew, and in each map its starts."""
+    rng = np.random.default_rng(0)
+    maps = list(logs.values())
+    means = np.empty(n)
+    for k in range(n):
+        total, count = 0.0, 0
+        for m in rng.integers(len(maps), size=len(maps)):
+            starts = list(maps[m].values())
+            for s in rng.integers(len(starts), size=len(starts)):
+                total += sum(starts[s])
+                count += len(starts[s])
+        means[k] = total / count
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def compare(
     rows: list[dict[str, Any]], column: str, strategy: str, baseline: str
 ) -> dict[str, object]:
-    """Geometric-mean ratio with a 95 % bootstrap interval over maps, and a Wilcoxon test."""
+    """Geometric-mean ratio, its 95 % bootstrap interval over maps and starts, a Wilcoxon test.
+
+    The test is over maps, the mean of each counting once: runs in one map are not independent.
+    """
     logs = ratios(rows, column, strategy, baseline)
-    finite = logs[np.isfinite(logs)]
-    rng = np.random.default_rng(0)
-    means = finite[rng.integers(len(finite), size=(4000, len(finite)))].mean(axis=1)
-    low, high = np.exp(np.quantile(means, (0.025, 0.975)))
-    p = wilcoxon(finite).pvalue if np.any(finite) and len(finite) > 5 else math.nan
+    flat = np.array([v for starts in logs.values() for some in starts.values() for v in some])
+    kept = {
+        name: {s: [v for v in some if math.isfinite(v)] for s, some in starts.items()}
+        for name, starts in logs.items()
+    }
+    kept = {n: {s: some for s, some in starts.items() if some} for n, starts in kept.items()}
+    kept = {n: starts for n, starts in kept.items() if starts}
+    out: dict[str, object] = {"strategy": strategy, "against": baseline, "metres": column}
+    if not kept:
+        return {**out, "pairs": 0}
+    finite = flat[np.isfinite(flat)]
+    low, high = bootstrap(kept)
+    by_map = np.array([np.mean([v for some in s.values() for v in some]) for s in kept.values()])
+    p = wilcoxon(by_map).pvalue if np.any(by_map) and len(by_map) > 5 else math.nan
     return {
-        "strategy": strategy, "against": baseline, "metres": column, "pairs": len(finite),
-        "ratio": math.exp(finite.mean()), "low": float(low), "high": float(high),
+        **out, "pairs": len(finite), "maps": len(kept),
+        "ratio": math.exp(finite.mean()), "low": math.exp(low), "high": math.exp(high),
         "wins": f"{(finite < 0).mean():.0%}", "p": float(p),
-        "unreached": int(np.isposinf(logs).sum()),
-        "unreached_baseline": int(np.isneginf(logs).sum()),
+        "unreached": int(np.isposinf(flat).sum()),
+        "unreached_baseline": int(np.isneginf(flat).sum()),
     }  # fmt: skip
 
 
@@ -218,22 +267,31 @@ def summary(rows: list[dict[str, Any]], strategies: tuple[str, ...]) -> list[dic
         for baseline in ("nearest", "count_rate"):
             if strategy != baseline and baseline in strategies:
                 out += [
-                    compare(rows, c, strategy, baseline) for c in ("to50", "to90", "to99", "length")
+                    compare(rows, c, strategy, baseline)
+                    for c in ("to50", "to90", "to99", "length", "area")
                 ]
-    for strategy in strategies:
-        mine = [r for r in rows if r["strategy"] == strategy]
-        slopes = [r["slope"] for r in mine if math.isfinite(r["slope"])]
-        out.append(
-            {
-                "strategy": strategy, "runs": len(mine),
-                "reach99": f"{np.mean([math.isfinite(r['to99']) for r in mine]):.0%}",
-                "done": f"{np.mean([r['status'] == 'done' for r in mine]):.0%}",
-                "collisions": sum(r["collisions"] for r in mine),
-                "plan_ms": float(np.median([r["plan_ms_median"] for r in mine])),
-                "slope": float(np.median(slopes)) if slopes else math.nan,
-            }
-        )  # fmt: skip
-    return out
+    return out + [alone(rows, strategy) for strategy in strategies]
+
+
+def alone(rows: list[dict[str, Any]], strategy: str) -> dict[str, object]:
+    """How often a strategy gets there, what a plan costs, whether its promises hold."""
+    mine = [r for r in rows if r["strategy"] == strategy]
+    if not mine:
+        return {"strategy": strategy, "runs": 0}
+
+    def middle(name: str) -> float:
+        values = [r[name] for r in mine if math.isfinite(r[name])]
+        return float(np.median(values)) if values else math.nan
+
+    return {
+        "strategy": strategy, "runs": len(mine),
+        "reach95": f"{np.mean([math.isfinite(r['to95']) for r in mine]):.1%}",
+        "reach99": f"{np.mean([math.isfinite(r['to99']) for r in mine]):.1%}",
+        "done": f"{np.mean([r['status'] == 'done' for r in mine]):.1%}",
+        "collisions": sum(r["collisions"] for r in mine),
+        "plan_ms": middle("plan_ms_median"), "plan_ms_p95": middle("plan_ms_p95"),
+        **{k: middle(k) for k in FIELDS if k.startswith(("view_", "leg_"))},
+    }  # fmt: skip
 
 
 def rows(argv: list[str]) -> list[dict[str, object]]:

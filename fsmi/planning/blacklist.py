@@ -62,6 +62,11 @@ class Blacklist:
                 blocked |= near
         return blocked
 
+    def forgives(self, x: float, y: float) -> bool:
+        """Whether a goal at (x, y) [m] was not given up for good."""
+        given_up = (e for e in self.entries if e.strikes >= self.forgive)
+        return all((e.x - x) ** 2 + (e.y - y) ** 2 > self.radius**2 for e in given_up)
+
     def release(self, now: int) -> int:
         """End the waiting of every place that was not given up; returns how many there are."""
         waiting = [e for e in self.entries if now < e.until and e.strikes < self.forgive]

@@ -21,7 +21,7 @@ from fsmi.planning.paths import (
     Traversable,
     distance_field,
     is_clear,
-    passable_from,
+    passable_around,
     traversable,
 )
 from fsmi.planning.plan import Candidate, Plan, Pose
@@ -30,6 +30,8 @@ from fsmi.planning.strategies import STRATEGIES
 from fsmi.planning.views import Views, candidate_views
 from fsmi.raycast import grid_poses
 from fsmi.sensor import RangeSensor
+
+NEARBY = 12  # cells beyond the footprint that decide whether a cell is passable
 
 
 @final
@@ -153,10 +155,26 @@ class Explorer:
     def is_clear(self, grid: OccupancyGrid, path: npt.ArrayLike) -> bool:
         """Whether a path (n, 3) is still passable now that the map has changed."""
         points = np.asarray(path, dtype=np.float64)
-        known = self.knowledge(grid)
+        cells = grid.world_to_cell(points[:, :2])
+        if not ((cells >= 0) & (cells < grid.shape)).all():
+            return False
+        # What is further away than the footprint and the cleaning of walls reach does not matter.
+        margin = int(self.robot_radius / grid.resolution) + NEARBY
+        low = np.maximum(cells.min(axis=0) - margin, 0)
+        top, left = int(low[0]), int(low[1])
+        window = np.s_[top : cells[:, 0].max() + margin + 1, left : cells[:, 1].max() + margin + 1]
+        known = classify(
+            OccupancyGrid(grid.occupancy[window], grid.resolution),
+            prior=self.prior,
+            free_below=self.free_below,
+            occupied_above=self.occupied_above,
+            opaque=self._past.memory.opaque(grid, window),
+        )
         room = traversable(known, self.robot_radius)
-        pose = (float(points[0, 0]), float(points[0, 1]), float(points[0, 2]))
-        return is_clear(grid, passable_from(known, room, pose, self.robot_radius), points)
+        start = int(cells[0, 0]) - top, int(cells[0, 1]) - left
+        passable = np.zeros(grid.shape, dtype=np.bool_)
+        passable[window] = passable_around(known, room, start, self.robot_radius)
+        return is_clear(grid, passable, points)
 
     def plan(
         self,
@@ -263,8 +281,15 @@ class Explorer:
                 self._past.spent = f"the {left:.1f} m left are for the way home"
                 return self._end("budget", self._past.spent)
         strategy = STRATEGIES[self.strategy]
-        utility = strategy.rank(good)
-        return self._go(good, utility, strategy.choose(good, utility))
+        while len(good):  # each turn leaves out one view at least
+            utility = strategy.rank(good)
+            chosen = strategy.choose(good, utility)
+            x, y, theta = (float(v) for v in good.poses[chosen])
+            if self._past.choose((x, y, theta), alone=len(good) == 1):
+                return self._go(good, utility, chosen)
+            blocked = self._past.blacklist.blocks(good.poses[:, :2], self._past.plans)
+            good = good.take(np.flatnonzero(~blocked))
+        return self._nothing_left(known, points, views, len(worth))
 
     def _go(self, views: Views, utility: npt.NDArray[np.float64], chosen: int) -> Plan:
         order = np.argsort(-utility, kind="stable")
@@ -273,7 +298,6 @@ class Explorer:
         )
         candidates = [Candidate((r[0], r[1], r[2]), *r[3:]) for r in table[order].tolist()]
         best = next(c for c, k in zip(candidates, order, strict=True) if k == chosen)
-        self._past.goal = best.pose
         i, j = (int(v) for v in views.field.grid.world_to_cell(best.pose[:2]))
         kept = "" if chosen == order[0] else "still nearly "
         reason = (

@@ -45,13 +45,17 @@ class Memory:
         self._layout: tuple[Any, ...] = ()
         self._cells: npt.NDArray[Any] | None = None
 
-    def opaque(self, grid: OccupancyGrid) -> Mask | None:
-        """The cells (H, W) to take for solid; None if there is no memory of a map laid out so."""
+    def opaque(self, grid: OccupancyGrid, window: tuple[slice, slice] = np.s_[:, :]) -> Mask | None:
+        """The cells (H, W) to take for solid; None if there is no memory of a map laid out so.
+
+        With a `window` only what lies in it; its outermost cells know nothing of those outside.
+        """
         if self._layout != _layout(grid):
             return None
-        uncertain = grid.occupancy > self._free_below
-        limit = np.where(grid.occupancy == 0.5, PATIENCE, self._slow)
-        return np.asarray((self._walls & grown(uncertain)) | (uncertain & (self._dark >= limit)))
+        p, dark = grid.occupancy[window], self._dark[window]
+        uncertain = p > self._free_below
+        limit = np.where(p == 0.5, PATIENCE, self._slow)
+        return np.asarray((self._walls[window] & grown(uncertain)) | (uncertain & (dark >= limit)))
 
     def add(self, grid: OccupancyGrid, sight: Sight, pose: npt.ArrayLike) -> None:
         """Remember the walls of `grid` and the unknown cells in view of the scan from `pose`.

@@ -29,7 +29,10 @@ class Past:
     goal : (x, y, theta) or None
         Where the robot is driving to.
     last : (pose, float) or None
-        Pose and entropy of the belief [bit] at the last plan.
+        Pose at the last plan and the least entropy of the belief [bit] so far: the entropy of a
+        wall that flickers goes up and down, which is no news.
+    left : list of (x, y, theta)
+        Goals left for others since something was learnt.
     idle : int
         Plans since the robot last moved or learnt something.
     home : (x, y, theta) or None
@@ -47,6 +50,7 @@ class Past:
         self.plans, self.idle = 0, 0
         self.goal: Pose | None = None
         self.last: tuple[Pose, float] | None = None
+        self.left: list[Pose] = []
         self.home: Pose | None = None
         self.spent = ""
         self.blacklist = Blacklist(robot_radius)
@@ -61,11 +65,16 @@ class Past:
         self.home = self.home or pose
         self.plans += 1
         if self.last is not None:
-            before, entropy_before = self.last
+            before, lowest = self.last
             step = math.hypot(pose[0] - before[0], pose[1] - before[1])
             self.travelled += step
-            # A fraction of a worthwhile view: noise alone always changes a few cells.
-            news = entropy_before - entropy > 0.2 * least
+            # A fraction of a worthwhile view: noise alone always changes a few cells. A map that
+            # grew, or of which much was forgotten, begins anew.
+            news = lowest - entropy > 0.2 * least or entropy - lowest > 10.0 * least
+            if news:
+                self.left.clear()
+            else:
+                entropy = min(entropy, lowest)
             self.idle = 0 if step > resolution or news else self.idle + 1
             if self.goal is not None:
                 left = math.hypot(pose[0] - self.goal[0], pose[1] - self.goal[1])
@@ -74,6 +83,24 @@ class Past:
                 elif self.idle >= PATIENCE:
                     self._give_up("the robot does not move towards it")
         self.last = (pose, entropy)
+
+    def choose(self, goal: Pose, *, alone: bool = False) -> bool:
+        """Take a goal; False if it was left before and nothing was learnt since.
+
+        It is avoided for a while then: where a wall flickers, a place may be reachable from here
+        and not from there, and a robot would drive to and fro between two goals for ever. One
+        that stands `alone` is taken until it is given up for good.
+        """
+        near = self.blacklist.radius
+        if self.goal is not None and math.dist(goal[:2], self.goal[:2]) > near:
+            if any(math.dist(goal[:2], other[:2]) <= near for other in self.left):
+                reason = "it was left for another goal and nothing was learnt since"
+                self.blacklist.add(goal[0], goal[1], self.plans, reason)
+                if not (alone and self.blacklist.forgives(goal[0], goal[1])):
+                    return False
+            self.left.append(self.goal)
+        self.goal = goal
+        return True
 
     def _give_up(self, reason: str) -> None:
         if self.goal is not None:
@@ -87,6 +114,7 @@ class Past:
             "plans": self.plans,
             "goal": self.goal,
             "last": self.last,
+            "left": list(self.left),
             "idle": self.idle,
             "home": self.home,
             "spent": self.spent,
@@ -101,6 +129,7 @@ class Past:
         self.goal, self.home = _pose(state["goal"]), _pose(state["home"])
         last = state["last"]
         self.last = None if last is None else ((*last[0],), last[1])
+        self.left = [(p[0], p[1], p[2]) for p in state.get("left", ())]
         self.blacklist.entries = [Entry(*values) for values in state["blacklist"]]
         self.memory.restore(state, grid)
 

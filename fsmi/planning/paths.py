@@ -235,6 +235,14 @@ def passable_from(
     wall than it is now: it can leave, and touches nothing on the way.
     """
     i, j = (int(v) for v in known.belief.world_to_cell(pose[:2]))
+    return passable_around(known, room, (i, j), robot_radius)
+
+
+def passable_around(
+    known: Knowledge, room: Traversable, cell: tuple[int, int], robot_radius: float
+) -> Mask:
+    """`passable_from` for a robot in a given cell; looks no further than the robot is wide."""
+    i, j = cell
     passable = room.open.copy()
     if passable[i, j]:
         return passable

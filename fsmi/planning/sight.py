@@ -254,6 +254,20 @@ class Sight:
         """
         return self._run(poses, self.pass_on, self.worth, False, 0)[0]
 
+    def together(self, poses: npt.ArrayLike) -> float:
+        """Bits that scans at all of the poses (P, 3) together tell, each cell counted once.
+
+        A cell is taken to be seen by the scan that most probably reaches it.
+        """
+        checked = grid_poses(self.known.belief, poses)
+        length = self.sensor.max_range / self.known.belief.resolution
+        best = np.zeros(self.codes.shape, dtype=np.float32)
+        seen = np.empty(self.codes.size, dtype=np.int32)
+        angles = self.sensor.angles()
+        for u, v, heading in checked:
+            _look(u, v, heading, angles, length, self.codes, self.pass_on, 0.0, best, seen)
+        return float((best * self.worth).sum(dtype=np.float64))
+
     def count(self, poses: npt.ArrayLike) -> Array:
         """Unknown cells that a scan at each pose (P, 3) would cross if all were free, (P,)."""
         ones = np.ones(self.codes.shape, dtype=np.float32)
