@@ -83,15 +83,28 @@ def faces(solid: npt.NDArray[np.bool_], view: View) -> list[tuple[float, str]]:
 
 
 def draw_cubes(
-    solid: npt.NDArray[np.bool_], turn: float, marks: Sequence[tuple[float, float, float]], alt: str
+    solid: npt.NDArray[np.bool_],
+    turn: float,
+    marks: Sequence[tuple[float, float, float]],
+    alt: str,
+    *,
+    trail: npt.ArrayLike | None = None,
 ) -> str:
-    """The svg of a voxel map, with round marks at (x, y, z) in voxels."""
+    """The svg of a voxel map, with round marks at (x, y, z) in voxels and a way (n, 3) flown."""
     view = View(solid.shape, turn)  # type: ignore[arg-type]
     height, width = solid.shape[1:]
     ground = view.place(np.array([(0, 0, 0), (width, 0, 0), (width, height, 0), (0, height, 0)]))
     outline = " ".join(f"{u:.0f},{v:.0f}" for u, v in ground)
     body = f'<polygon points="{outline}" fill="#BAC2CB" fill-opacity="0.45"/>'
     body += "".join(p for _, p in sorted(faces(solid, view)))
+    way = np.empty((0, 3)) if trail is None else np.asarray(trail, dtype=float)
+    if len(way) > 1:
+        steps = " ".join(f"{u:.0f},{v:.0f}" for u, v in view.place(way))
+        for colour, wide in (("#FFFFFF", 5), ("#D55E00", 2.5)):
+            body += (
+                f'<polyline points="{steps}" fill="none" stroke="{colour}" '
+                f'stroke-width="{wide}" stroke-linejoin="round"/>'
+            )
     for x, y, z in marks:
         (u, v), (a, b) = view.place(np.array([(x, y, z), (x, y, 0)]))
         body += (

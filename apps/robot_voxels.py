@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import robot_flight
 import streamlit as st
 from charts import curve
 from cubes import draw_cubes
@@ -97,6 +98,18 @@ def archive(known: VoxelMap) -> bytes:
 
 def show(scene: Scene) -> None:
     """The tab."""
+    part = st.segmented_control(
+        "Show", ["Scans of the robot", "A flight"], default="Scans of the robot", required=True,
+        key="voxel_part", label_visibility="collapsed", **SHARED,
+    )  # fmt: skip
+    if part == "A flight":
+        robot_flight.show(scene)
+    else:
+        scanned(scene)
+
+
+def scanned(scene: Scene) -> None:
+    """The floor plan, seen by a lidar with rings from where the robot stood."""
     chapter(
         "The same in three dimensions",
         f"The walls are {WALL_HEIGHT:g} m high, the lidar has several rings, the map is an octree. "

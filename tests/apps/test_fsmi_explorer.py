@@ -9,14 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsmi import OccupancyGrid, save_map
-from tests.apps.pages import ENTRY, open_page, values
+from fsmi import MEASURES, OccupancyGrid, load_octomap, save_map, save_octomap
+from tests.apps.pages import ENTRY, check, open_page, values
 
 PAGE = "fsmi_explorer.py"
 # How Streamlit puts the siblings of the entry file within reach of each other.
 sys.path.insert(0, str(ENTRY.parent))
 
-from cubes import View, faces  # noqa: E402
+import robot_flight  # noqa: E402
+from cubes import View, draw_cubes, faces  # noqa: E402
+from robot_surface import SURFACES, chosen_places, filled  # noqa: E402
+from ui import kernel_lock  # noqa: E402
 
 
 def test_a_scan_promises_and_takes() -> None:
@@ -54,6 +57,47 @@ def test_surfaces_agree_on_ranks() -> None:
     assert len(captions) == 3
     page.toggle(key="surface_truth").set_value(True).run()
     assert not page.exception
+
+
+def test_every_measure_has_a_surface() -> None:
+    page = open_page(
+        PAGE, view="Whole map", world="maze", cell=0.5, beams=8, surfaces=list(SURFACES)
+    )
+    assert not page.error
+    assert {s.measure for s in SURFACES.values()} == set(MEASURES)
+    captions = [c.value for c in page.caption if "Best ★" in c.value]
+    assert len(captions) == len(SURFACES)
+    best = {name: words.split("at (")[1] for name, words in zip(SURFACES, captions, strict=True)}
+    # Without noise the closed forms are one number.
+    assert best["FSMI"].split(";")[0] == best["exact FSMI"].split(";")[0]
+    # With noise the quadrature is asked for at fewer places, and says so.
+    page.slider(key="sigma").set_value(0.1).run()
+    words = [c.value for c in check(page).caption if "Best ★" in c.value][-1]
+    assert int(re.search(r"(\d+) places ×", words)[1]) <= 12
+    assert "the rest as the nearest" in words
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 60, 1000])
+def test_places_are_few_free_and_spread(most: int) -> None:
+    free = np.zeros((30, 41), dtype=bool)
+    free[3:20, 5:33] = True
+    some = chosen_places(free, most)
+    assert 1 <= some.sum() <= most
+    assert not (some & ~free).any()
+    if most == 1000:
+        assert (some == free).all()
+    if most == 60:
+        assert some.sum() > 20
+
+
+def test_gaps_take_the_value_of_the_nearest() -> None:
+    values = np.full((3, 9), np.nan, dtype=np.float32)
+    values[1, 1], values[1, 7] = 2.0, 5.0
+    full = filled(values)
+    assert (full[:, :4] == 2.0).all()
+    assert (full[:, 6:] == 5.0).all()
+    nothing = np.full((2, 2), np.nan, dtype=np.float32)
+    assert np.isnan(filled(nothing)).all()
 
 
 def test_no_surface_without_a_free_cell() -> None:
@@ -179,6 +223,53 @@ def test_voxels() -> None:
     assert not page.exception
 
 
+def test_a_flight_is_stepped_flown_looked_at_and_taken_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = open_page(PAGE, view="Voxels", voxel_part="A flight", flight_rings=8)
+    page.button(key="flight_step").click().run()
+    first = values(check(page))
+    page.button(key="flight_step").click().run()
+    second = values(check(page))
+    assert second["unknown [bit]"] < first["unknown [bit]"]
+    assert second["flown [m]"] > first["flown [m]"] > 0
+    flight = page.session_state["flight"]
+    assert len(flight.shots) == 4
+    page.slider(key="flight_at_4").set_value(1).run()
+    assert values(check(page))["flown [m]"] == 0.0
+    page.slider(key="flight_cut").set_value(2.4).run()
+    page.slider(key="flight_turn").set_value(-180).run()
+    assert len(check(page).get("download_button")) == 2
+    path = tmp_path / "map.bt"
+    save_octomap(flight.voxels, path)
+    # The file holds the box of what is known, not the empty rest.
+    assert (load_octomap(path).to_dense(prior=0.0) > 0.5).sum() == (
+        flight.voxels.to_dense(prior=0.0) > 0.5
+    ).sum()
+    page.button(key="flight_again").click().run()
+    assert "Press" in check(page).info[0].value
+
+
+def test_a_flight_ends_by_itself_and_remembers_what_a_stop_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = open_page(PAGE, view="Voxels", voxel_part="A flight", flight_rings=8)
+    flight = page.session_state["flight"]
+
+    def stop() -> None:
+        if len(flight.shots) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        flight.fly(9, stop)
+    assert len(flight.shots) == len(flight.records) == 2
+    assert kernel_lock().acquire(blocking=False)  # a stop does not leave the others waiting
+    kernel_lock().release()
+    monkeypatch.setattr(robot_flight, "MOST_SHOTS", 4)
+    page.button(key="flight_go").click().run()
+    assert check(page).button(key="flight_go").disabled
+
+
 @pytest.mark.parametrize("turn", [-3.1, -1.0, 0.0, 0.4, 1.5707963, 2.5])
 def test_cubes_cover_what_lies_behind_them(turn: float) -> None:
     solid = np.zeros((2, 3, 3), dtype=bool)
@@ -195,3 +286,11 @@ def test_cubes_cover_what_lies_behind_them(turn: float) -> None:
         numbers = [float(v) for v in re.findall(r"-?\d+", polygon.split('"')[1])]
         assert all(0 <= u <= 900 for u in numbers[::2])
         assert all(0 <= v <= view.height for v in numbers[1::2])
+
+
+def test_the_way_flown_is_drawn() -> None:
+    svg = draw_cubes(
+        np.zeros((2, 3, 4), dtype=bool), 0.4, [(1, 1, 1)], "x", trail=[(0, 0, 0), (3, 2, 1)]
+    )
+    assert svg.count("<polyline") == 2
+    assert "<polyline" not in draw_cubes(np.zeros((2, 3, 4), dtype=bool), 0.4, [], "x")
