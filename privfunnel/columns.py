@@ -42,7 +42,7 @@ class Column:
     def variable(self) -> Variable:
         """The column as estimators take it."""
         flags = ((self.kind == "discrete",), (self.levels is not None,))
-        return Variable(self.values[:, None], *flags, self.name)
+        return Variable(self.values[:, None], *flags, self.name, (self.levels,))
 
     @cached_property
     def coded(self) -> tuple[Codes, tuple[str, ...]]:

@@ -34,12 +34,14 @@ class Variable:
     discrete : for each column, whether equal values mean the same thing happened.
     nominal : for each column, whether its numbers are codes without order.
     name : how messages call it.
+    levels : for each column the texts its codes stand for, None for numbers; empty if unknown.
     """
 
     values: FloatArray
     discrete: tuple[bool, ...]
     nominal: tuple[bool, ...]
     name: str = "x"
+    levels: tuple[tuple[str, ...] | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -115,7 +117,7 @@ class Variable:
 
     def take(self, rows: npt.NDArray[Any]) -> Variable:
         """The same side for some rows (indices or a mask)."""
-        return Variable(self.values[rows], self.discrete, self.nominal, self.name)
+        return Variable(self.values[rows], self.discrete, self.nominal, self.name, self.levels)
 
 
 def join(*sides: Variable, name: str = "x") -> Variable:
@@ -125,6 +127,7 @@ def join(*sides: Variable, name: str = "x") -> Variable:
         tuple(flag for side in sides for flag in side.discrete),
         tuple(flag for side in sides for flag in side.nominal),
         name,
+        tuple(texts for side in sides for texts in side.levels or (None,) * side.dim),
     )
 
 
@@ -163,8 +166,9 @@ def _one_column(column: npt.NDArray[Any], name: str, discrete: bool | None) -> V
         raise ValueError(f"{name} holds text and cannot be continuous: drop discrete_{name}=False")
     if discrete is None:
         discrete = nominal or plain.dtype.kind == "b" or few_values(plain)
-    values = encode(plain)[0] if nominal else plain
-    return Variable(values.astype(np.float64)[:, None], (discrete,), (nominal,), name)
+    codes, texts = encode(plain) if nominal else (plain, None)
+    levels = None if texts is None else tuple(map(str, texts))
+    return Variable(codes.astype(np.float64)[:, None], (discrete,), (nominal,), name, (levels,))
 
 
 def _small_numbers(column: npt.NDArray[Any], name: str, discrete: bool | None) -> Variable:

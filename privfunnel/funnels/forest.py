@@ -150,6 +150,7 @@ class Forest:
             "column": self.column.tolist(),
             "bin": self.bin.tolist(),
             "values": np.round(self.values, 6).tolist(),
+            "k": self.values.shape[2],
         }
 
     @classmethod
@@ -159,6 +160,7 @@ class Forest:
         column = np.asarray(content["column"], dtype=np.int64).reshape(-1, _DEPTH)
         at = np.asarray(content["bin"], dtype=np.int64).reshape(-1, _DEPTH)
         values = np.asarray(content["values"], dtype=np.float64)
+        values = values.reshape(-1, 2**_DEPTH, content["k"])
         return cls(Bins(edges, tuple(content["nominal"])), column, at, values)
 
 

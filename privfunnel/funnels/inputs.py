@@ -1,4 +1,7 @@
-"""What an encoder sees: encoded columns of X, S if it may, scores of the task if there is one."""
+"""What an encoder sees: encoded columns of X, S if it may, scores of the task if there is one.
+
+Codes of texts are those of the people of training, whatever texts the people of today hold.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ from typing import Any, Self, final
 
 import numpy as np
 
+from privfunnel.columns import Table
 from privfunnel.entropy import FloatArray
 from privfunnel.funnels.encoding import Encoding
 from privfunnel.funnels.teacher import Teacher
-from privfunnel.variables import Codes, Variable
+from privfunnel.variables import Codes, Variable, as_variable
+
+Texts = tuple[tuple[str, ...] | None, ...]
 
 
 @final
@@ -45,6 +51,7 @@ class Inputs:
     of_x, of_s : how each side is encoded; `of_s` is None for an encoder that must not see S,
         `of_x` for one that sees X by its scores only.
     taught : scores of S and the task, if there is a task.
+    texts_of_x, texts_of_s : the texts that codes stand for in training, None for numbers.
     scale : mean and standard deviation of each column of X, for a release in the units of X.
     """
 
@@ -52,6 +59,8 @@ class Inputs:
     of_s: Encoding | None
     scale: tuple[FloatArray, FloatArray] | None
     taught: Taught | None = None
+    texts_of_x: Texts = ()
+    texts_of_s: Texts = ()
 
     @classmethod
     def fit(
@@ -73,7 +82,7 @@ class Inputs:
         if utility == "task" and goal is not None:
             teacher, own = Teacher.fit(x, (s, goal), people, rng)
             taught = Taught(teacher, Encoding.of_numbers(own))
-            seen = cls(None, of_s, None, taught)
+            seen = cls(None, of_s, None, taught, x.levels, s.levels)
             inputs = seen.of_variables(x, s)
             inputs[people, : own.shape[1]] = taught.encoding.apply(own)
             return seen, inputs
@@ -81,7 +90,7 @@ class Inputs:
         if utility == "distortion":
             spread = x.values[people].std(axis=0)
             scale = x.values[people].mean(axis=0), np.where(spread > 0, spread, 1.0)
-        seen = cls(Encoding.fit(x.take(people)), of_s, scale)
+        seen = cls(Encoding.fit(x.take(people)), of_s, scale, None, x.levels, s.levels)
         return seen, seen.of_variables(x, s)
 
     @property
@@ -99,14 +108,21 @@ class Inputs:
         return first, first + (0 if self.of_s is None else self.of_s.width)
 
     def of_variables(self, x: Variable, s: Variable | None) -> FloatArray:
-        """Inputs (n, width)."""
+        """Inputs (n, width); texts that training never saw are nobody's.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer columns, or text where numbers were, or the reverse.
+        """
+        x = aligned(x, self.texts_of_x)
         parts = [] if self.taught is None else [self.taught.apply(x.values)]
         if self.of_x is not None:
             parts.append(self.of_x.apply(x.values))
         if self.of_s is not None and s is not None:
             if len(s) != len(x):
                 raise ValueError(f"X has {len(x)} rows, S has {len(s)}")
-            parts.append(self.of_s.apply(s.values))
+            parts.append(self.of_s.apply(aligned(s, self.texts_of_s).values))
         if self.scale is not None:
             parts.append(self.standard(x.values))
         return np.hstack(parts)
@@ -127,6 +143,8 @@ class Inputs:
             "of_s": None if self.of_s is None else self.of_s.to_dict(),
             "scale": None if self.scale is None else [a.tolist() for a in self.scale],
             "taught": None if self.taught is None else self.taught.to_dict(),
+            "texts_of_x": self.texts_of_x,
+            "texts_of_s": self.texts_of_s,
         }
 
     @classmethod
@@ -138,4 +156,31 @@ class Inputs:
             None if of_s is None else Encoding.from_dict(of_s),
             None if scale is None else (np.asarray(scale[0]), np.asarray(scale[1])),
             None if taught is None else Taught.from_dict(taught),
+            *(
+                tuple(None if texts is None else tuple(texts) for texts in content[name])
+                for name in ("texts_of_x", "texts_of_s")
+            ),
         )
+
+
+def side_of(data: Any, name: str) -> Variable:
+    """A side of a sample as a funnel takes it: what `as_variable` takes, or a Table."""
+    return data.variable() if isinstance(data, Table) else as_variable(data, name=name)
+
+
+def aligned(side: Variable, texts: Texts) -> Variable:
+    """The side with the codes of training; texts that training never saw become -1."""
+    if not texts or not side.levels:
+        return side
+    if len(texts) != side.dim:
+        raise ValueError(f"{side.name} has {side.dim} columns, need {len(texts)}")
+    values = side.values.copy()
+    for j, (known, now) in enumerate(zip(texts, side.levels, strict=True)):
+        if (known is None) != (now is None):
+            was, is_now = ("numbers", "text") if known is None else ("text", "numbers")
+            raise ValueError(f"column {j} of {side.name} held {was} in training, holds {is_now}")
+        if known is not None and now is not None and known != now:
+            place = {text: float(i) for i, text in enumerate(known)}
+            codes = np.array([place.get(text, -1.0) for text in now])
+            values[:, j] = codes[side.values[:, j].astype(np.int64)]
+    return Variable(values, side.discrete, side.nominal, side.name, texts)

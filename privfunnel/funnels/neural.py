@@ -12,9 +12,9 @@ import numpy as np
 from privfunnel.entropy import FloatArray, check_base
 from privfunnel.estimate import Estimate, Progress, Rng
 from privfunnel.funnels.fresh import ATTACKERS, Status, aim, check_attackers, status_of
-from privfunnel.funnels.inputs import Inputs
+from privfunnel.funnels.inputs import Inputs, side_of
 from privfunnel.funnels.model_file import load_model, save_model
-from privfunnel.variables import Variable, as_variable
+from privfunnel.variables import Variable
 
 try:
     import torch
@@ -139,8 +139,8 @@ class NeuralFunnel:
         task : (n,) what Z should tell, for utility "task".
         progress : called with the share done and a few words.
         """
-        x, s = as_variable(X, name="X"), as_variable(S, name="S")
-        goal = None if task is None else as_variable(task, name="task")
+        x, s = side_of(X, "X"), side_of(S, "S")
+        goal = None if task is None else side_of(task, "task")
         rng = np.random.default_rng(self._rng)
         study = Study.of(
             x,
@@ -197,11 +197,11 @@ class NeuralFunnel:
         each person once.
         """
         fitted = self._get()
-        x = as_variable(X, name="X")
+        x = side_of(X, "X")
         if (S is None) == (fitted.inputs.of_s is not None):
             need = "needs S too: transform(X, S=...)" if S is None else "does not take S"
             raise ValueError(f"this release {need}")
-        s = None if S is None else as_variable(S, name="S")
+        s = None if S is None else side_of(S, "S")
         inputs = torch.from_numpy(fitted.inputs.of_variables(x, s)).float()
         z = release(fitted.channel, inputs, np.random.default_rng(rng))[1]
         return fitted.inputs.original(z)
@@ -213,8 +213,8 @@ class NeuralFunnel:
         but what `leakage` counts already; never publish it for real people.
         """
         fitted = self._get()
-        s = None if S is None else as_variable(S, name="S")
-        inputs = fitted.inputs.of_variables(as_variable(X, name="X"), s)
+        s = None if S is None else side_of(S, "S")
+        inputs = fitted.inputs.of_variables(side_of(X, "X"), s)
         return release(fitted.channel, torch.from_numpy(inputs).float(), np.random.default_rng(0))[
             0
         ]
