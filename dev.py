@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One door for every chore: python3 dev.py demo | test | apps | bench | lint | browser.
+"""One door for every chore: python3 dev.py demo | test | apps | bench | lint | browser | spark.
 
 Makes .venv by itself, installs the project with the pinned versions, then runs the task.
 Standard library only, so that a fresh clone needs nothing but Python 3.11+ and pip.
@@ -29,11 +29,15 @@ def set_up() -> None:
     print("Setting up .venv (once; about two minutes) ...", flush=True)
     if not PYTHON.exists():
         venv.create(VENV)
+    subprocess.run(install("dev,bench"), check=True)
+    STAMP.write_text(wanted.hexdigest())
+
+
+def install(extras: str) -> list[str]:
+    """The command that installs the project with these extras, in the pinned versions."""
     # The pip that came with this Python installs into .venv: works where ensurepip is missing.
     pip = [sys.executable, "-m", "pip", "--python", str(PYTHON), "install", "--quiet"]
-    constraints = ["-c", str(ROOT / "constraints.txt")]
-    subprocess.run([*pip, *constraints, "-e", f"{ROOT}[dev,bench]"], check=True)
-    STAMP.write_text(wanted.hexdigest())
+    return [*pip, "-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[{extras}]"]
 
 
 def commands(task: str, rest: list[str]) -> list[list[str]]:
@@ -45,6 +49,11 @@ def commands(task: str, rest: list[str]) -> list[list[str]]:
         "demo": [[py, "-m", "examples.demo", *rest]],
         "test": [[py, "-m", "pytest", "-n", "auto", *rest]],
         "browser": [[py, "-m", "pytest", "-m", "browser", "tests/apps", *rest]],
+        # Apart: needs Java, and Spark is 400 MB that nothing else uses.
+        "spark": [
+            install("scale"),
+            [py, "-m", "pytest", "-m", "spark", "tests/test_audit_spark.py", *rest],
+        ],
         "apps": [[py, "-m", "apps", *rest]],
         "bench": [[py, "-m", "benchmarks", *rest]],
         "lint": [
