@@ -87,3 +87,23 @@ def bit_length(number: int) -> int:
 @overload(bit_length, strict=False)  # type: ignore[untyped-decorator]
 def _compiled_bit_length(number: Any) -> Any:
     return lambda number: _bit_length(number)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _power_of_two(_context: Any, _exponent: Any) -> Any:
+    def generate(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        biased = builder.add(arguments[0], ir.Constant(word, 1023))
+        return builder.bitcast(builder.shl(biased, ir.Constant(word, 52)), ir.DoubleType())
+
+    return types.float64(types.int64), generate
+
+
+def power_of_two(exponent: int) -> float:
+    """2.0 ** exponent for exponents in -1022..1023; two instructions in compiled code."""
+    return 2.0 ** int(exponent)
+
+
+@overload(power_of_two, strict=False)  # type: ignore[untyped-decorator]
+def _compiled_power_of_two(exponent: Any) -> Any:
+    return lambda exponent: _power_of_two(exponent)

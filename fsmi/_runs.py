@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from fsmi._jit import bit_length, kernel
 from fsmi._octree import DEPTH, Blocks, Codes, child_of
+from fsmi._ties import tied
 from fsmi.raycast import TIE, cells_left, start_axis
 
 Array = npt.NDArray[np.float64]
@@ -58,28 +59,6 @@ def axis_of(position: float, direction: float) -> tuple[int, int, float, float]:
     if step == 0:
         return cell, 0, NEVER, 0.0
     return cell, step, t, gap
-
-
-@kernel
-def ties_between(
-    t: float, gap: float, v: float, u: float, other: float, w: float, limit: float
-) -> bool:
-    """Whether a boundary at t + m gap comes within 2 TIE of one at u + n other, up to `limit`.
-
-    `v` and `w` are 1 / gap and 1 / other. Boundaries a little past `limit` are looked at, too.
-    """
-    if t >= limit or u >= limit:
-        return False
-    if gap < other:
-        t, gap, v, u, other, w = u, other, w, t, gap, v
-    # In units of `other` a tie is a whole number. A multiple of 16 boundaries and 32-bit counts
-    # (doubles are made of them four at a time) turn the loop into vector code: 30 ns a ray.
-    near, ratio, first = 2.0 * TIE * w, gap * w, (t - u) * w
-    ties = 0
-    for m in range((np.int32((limit - t) * v) // 16 + 1) * 16):
-        at = first + np.float64(np.int32(m)) * ratio
-        ties += int(abs(at - math.floor(at + 0.5)) <= near)
-    return ties > 0
 
 
 @kernel
@@ -146,9 +125,7 @@ def trace_runs(
                     (sx != 0 and vx < STEEP)
                     or (sy != 0 and vy < STEEP)
                     or (sz != 0 and vz < STEEP)
-                    or ties_between(tx, gx, vx, ty, gy, vy, limit)
-                    or ties_between(tx, gx, vx, tz, gz, vz, limit)
-                    or ties_between(ty, gy, vy, tz, gz, vz, limit)
+                    or tied(limit, tx, gx, vx, ty, gy, vy, tz, gz, vz)
                 )
             if level > 1 and stepped == 0:
                 mask = (1 << level) - 1

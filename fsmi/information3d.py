@@ -8,10 +8,14 @@ the best reach of any beam. Definitions, the stopping rule and its proof stand i
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 
+from fsmi._brickmap import brick_map
+from fsmi._free_scan import SHARE, free_scans, run_table
 from fsmi._options import checked_options, stopping_rest
 from fsmi._runs import NO_STOP, Stop
 from fsmi._scan import noise_width
@@ -22,6 +26,7 @@ from fsmi.measures.shannon import shannon_tables
 from fsmi.raycast3d import box_of, room_for_runs, scaled_poses
 from fsmi.sensor import BeamModel
 from fsmi.sensor3d import beam_directions
+from fsmi.surface import default_threads
 from fsmi.voxels import VoxelMap
 
 Array = npt.NDArray[np.float64]
@@ -46,6 +51,26 @@ def _code_table(voxels: VoxelMap, sensor: BeamModel, measure: str, prior: float)
         return np.stack((o, np.log1p(-o), hit, miss), axis=-1)
 
 
+def _run_table(voxels: VoxelMap, sensor: BeamModel, measure: str, prior: float) -> Array:
+    key = ("runs", sensor.delta_occ, sensor.delta_emp, measure == "shannon", prior)
+    table: Array = voxels.cached(
+        key, lambda: run_table(_code_table(voxels, sensor, measure, prior))
+    )
+    return table
+
+
+def _in_threads(work: Callable[[int, int], None], n: int, n_threads: int | None) -> None:
+    """Call `work(first, last)` on parts of 0..n, one a thread (the kernels drop the GIL)."""
+    threads = default_threads() if n_threads is None else n_threads
+    threads = min(threads, max(1, n // 2))
+    if threads == 1:
+        work(0, n)
+        return
+    ends = [n * k // threads for k in range(threads + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, ends[:-1], ends[1:]))
+
+
 def _stop(tol: float, rest: float, weight: float, extra: int) -> Stop:
     """What `trace_runs` takes."""
     return (tol, math.log(tol / rest), rest, weight, extra) if tol > 0.0 else NO_STOP
@@ -58,6 +83,7 @@ def scan_sums_bounded_3d(
     measure: str,
     tol: float,
     prior: float = 0.5,
+    n_threads: int | None = None,
 ) -> tuple[Array, Array]:
     """Sum over beams and the most that early stopping dropped from it [nat], each (P,)."""
     starts, frames = scaled_poses(voxels, poses)
@@ -69,6 +95,23 @@ def scan_sums_bounded_3d(
     window = int(noise_width(sigma, math.sqrt(1.0 / 3.0), noise[1], SIGMAS))
     weight = 0.0 if sensor.count_no_hit and sigma == 0.0 else 1.0
     rest = stopping_rest(sensor, measure, room, window)
+    if sigma == 0.0:
+        bricks = brick_map(voxels, len(starts) * sensor.n_beams)
+        if bricks is not None:
+            table = _run_table(voxels, sensor, measure, prior)
+            rule = (tol if tol > 0.0 else -1.0, rest, weight)
+            beams, box = beam_directions(sensor), box_of(voxels)
+            n = -(-len(beams) // SHARE)
+            sums = np.empty((len(starts) * n, 2))
+            _in_threads(
+                lambda first, last: free_scans(
+                    bricks, starts, frames, beams, length, box, table, rule,
+                    sensor.count_no_hit, first, last, sums,
+                ),
+                len(sums), n_threads,
+            )  # fmt: skip
+            found = sums.reshape(len(starts), n, 2).sum(axis=1)
+            return found[:, 0], found[:, 1]
     stop = _stop(tol, rest, weight, window)
     out, dropped = np.empty(len(starts)), np.empty(len(starts))
     scan_sums_3d(
@@ -132,6 +175,7 @@ def scan_mi_3d(
     base: float = 2,
     tol: float = 1e-5,
     prior: float = 0.5,
+    n_threads: int | None = None,
 ) -> Array:
     """Information that a scan at each pose is expected to bring, (P,) [bit].
 
@@ -146,12 +190,17 @@ def scan_mi_3d(
         Occupancy of unknown voxels.
     measure, joint, base, tol
         As for `scan_mi`.
+    n_threads : int, optional
+        Threads for the sum over noise-free beams; by default NUMBA_NUM_THREADS or one per core.
+        The result does not depend on it.
     """
     unit, nats = checked_options(measure, sensor, base, tol, joint=joint)
     if joint:
         sums, _ = joint_sums_bounded_3d(voxels, poses, sensor, measure, nats, prior, path=False)
     else:
-        sums, _ = scan_sums_bounded_3d(voxels, poses, sensor, measure, nats, prior)
+        if n_threads is not None and n_threads < 1:
+            raise ValueError(f"n_threads is {n_threads}; need at least 1")
+        sums, _ = scan_sums_bounded_3d(voxels, poses, sensor, measure, nats, prior, n_threads)
     return sums / unit
 
 
