@@ -12,6 +12,7 @@ from pathlib import Path
 
 # name -> (modules with `rows(argv) -> list of dict`, what they measure)
 BENCHMARKS = {
+    "apps": (("apps",), "the pages in Chromium: first page, and slider moves"),
     "fsmi": (
         ("fsmi_beams", "fsmi_maps", "fsmi_tiles", "fsmi_peers"),
         "kernels of a beam, poses and whole maps",
