@@ -6,19 +6,19 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from apps.launch import command
+
 try:
     from playwright.sync_api import Browser, Page, sync_playwright
 except ImportError as error:  # pragma: no cover - depends on the installation
     raise ImportError('driving a browser needs: pip install "privfunnel-fsmi[dev]"') from error
 
-ENTRY = Path(__file__).resolve().parent / "streamlit_app.py"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -38,12 +38,9 @@ def free_port() -> int:
 def server(log: Path) -> Iterator[str]:
     """The apps, served as `dev.py apps` serves them; the address is yielded."""
     port = free_port()
-    command = [
-        sys.executable, "-m", "streamlit", "run", str(ENTRY),
-        "--server.port", str(port), "--server.headless", "true",
-    ]  # fmt: skip
+    line = command(["--server.port", str(port), "--server.headless=true"])
     with log.open("w") as sink:
-        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(line, stdout=sink, stderr=subprocess.STDOUT)
         try:
             wait_for(f"http://127.0.0.1:{port}/_stcore/health", process, log)
             yield f"http://127.0.0.1:{port}"

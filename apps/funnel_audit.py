@@ -9,6 +9,7 @@ from funnel_people import audit_part
 from ui import SHARED, metrics, plain, progress_bar, remembered, sources
 
 from privfunnel.audit.audit import audit
+from privfunnel.audit.judging import with_budget
 from privfunnel.audit.report import AuditReport
 from privfunnel.audit.sections import sections
 
@@ -23,17 +24,13 @@ SMALL = 3000  # rows up to which the audit starts by itself
 
 @remembered(lambda task, *rest: (task.key, *rest))
 def audited(
-    task: Task,
-    release: tuple[str, ...],
-    budget: float | None,
-    confidence: float,
-    subgroup: str | None,
+    task: Task, release: tuple[str, ...], confidence: float, subgroup: str | None
 ) -> AuditReport:
     """The audit of these columns; the same question is answered once for all visitors."""
     with progress_bar("Auditing") as report:
         return audit(
-            task.table, sensitive=task.sensitive, release=release, budget=budget,
-            confidence=confidence, subgroup=subgroup, rng=0, progress=report,
+            task.table, sensitive=task.sensitive, release=release, confidence=confidence,
+            subgroup=subgroup, rng=0, progress=report,
         )  # fmt: skip
 
 
@@ -47,9 +44,10 @@ def question(task: Task) -> tuple[tuple[str, ...], float | None, float, str | No
             "Budget: leakage allowed [bit]", 0.0, None, 0.1, 0.05, key="audit_budget",
             help="0 asks for no verdict, only for the measurement.", **SHARED,
         )  # fmt: skip
-        confidence = st.select_slider(
-            "Confidence", [0.8, 0.9, 0.95, 0.99], 0.95, key="audit_confidence", **SHARED
-        )
+        confidence = st.segmented_control(
+            "Confidence", [0.8, 0.9, 0.95, 0.99], default=0.95, required=True,
+            key="audit_confidence", **SHARED,
+        )  # fmt: skip
         groups = st.selectbox(
             "Group by group of", task.others, index=None, placeholder="no column",
             key="audit_subgroup", help="What the strongest attacker learns about the people of "
@@ -61,7 +59,7 @@ def question(task: Task) -> tuple[tuple[str, ...], float | None, float, str | No
 def show(task: Task) -> None:
     """The tab."""
     release, budget, confidence, groups = question(task)
-    asked = f"{task.key} {release} {budget} {confidence} {groups}"
+    asked = f"{task.key} {release} {confidence} {groups}"
     if task.table.n > SMALL and st.session_state.get("audit_asked") != asked:
         st.caption(f"{task.table.n:,} rows: this may take up to a minute.")
         if not st.button(
@@ -70,7 +68,7 @@ def show(task: Task) -> None:
             return
         st.session_state.audit_asked = asked
     try:
-        report = audited(task, release, budget, confidence, groups)
+        report = with_budget(audited(task, release, confidence, groups), budget)
     except (ValueError, TypeError) as error:
         st.error(plain(error, 400), icon=":material/error:")
         return

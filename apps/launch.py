@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ENTRY = Path(__file__).resolve().parent / "streamlit_app.py"
+SERVE = ENTRY.with_name("serve.py")
 INSTALL = 'the apps need Streamlit; run: pip install "privfunnel-fsmi[apps]"'
 
 
@@ -16,7 +17,7 @@ def command(arguments: Sequence[str]) -> list[str]:
     """The command line that serves the pages; `arguments` go to `streamlit run`."""
     options = [] if any(a.startswith("--server.headless") for a in arguments) else ["false"]
     headless = [f"--server.headless={value}" for value in options]
-    return [sys.executable, "-m", "streamlit", "run", str(ENTRY), *headless, *arguments]
+    return [sys.executable, str(SERVE), str(ENTRY), *headless, *arguments]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from privfunnel import estimate_mi
 from privfunnel.selection import CRITERIA, Selection, select_features
 
 MADE = "made data"
+MOST = 6
 WORDS = {
     "relevance": "the most telling columns, one by one",
     "mrmr": "relevance less what the chosen ones already say",
@@ -52,11 +53,12 @@ def data(source: str, target: str | None) -> tuple[pd.DataFrame, pd.Series]:
 
 
 @remembered(lambda *all_of_them: all_of_them, most=32)
-def chosen(source: str, target: str | None, criterion: str, k: int) -> Selection:
-    """The columns in the order in which the criterion takes them."""
+def chosen(source: str, target: str | None, criterion: str) -> Selection:
+    """The first columns in the order in which the criterion takes them, one after another."""
     X, y = data(source, target)
+    most = min(MOST, X.shape[1])
     with progress_bar(f"Choosing by {criterion}") as report:
-        return select_features(X, y, k, criterion=criterion, rng=0, progress=report)
+        return select_features(X, y, most, criterion=criterion, rng=0, progress=report)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -90,13 +92,13 @@ def show() -> None:
             "Criteria", list(CRITERIA), selection_mode="multi", default=["relevance", "mrmr"],
             key="select_criteria", wrap=True, **SHARED,
         )  # fmt: skip
-        k = st.slider("Columns to choose", 1, min(6, X.shape[1]), 3, key="select_k", **SHARED)
+        k = st.slider("Columns to choose", 1, min(MOST, X.shape[1]), 3, key="select_k", **SHARED)
         for name in rivals:
             st.caption(f"**{name}**: {WORDS.get(name, '')}")
     if not rivals:
         right.info("Choose a criterion.")
         return
-    found = {name: chosen(source, target, name, k) for name in rivals}
+    found = {name: chosen(source, target, name) for name in rivals}
     with right:
         first = next(iter(found.values()))
         order = np.argsort(first.relevance)[::-1]
@@ -106,7 +108,7 @@ def show() -> None:
             key="select_relevance", alt="Relevance of every column",
         )  # fmt: skip
         for name, selection in found.items():
-            picks = " → ".join(plain(n, 30) for n in selection.names or ())
+            picks = " → ".join(plain(n, 30) for n in selection.names[:k])
             st.markdown(f"**{name}** takes {picks}")
     rows = [
         {"x": i, "y": together(source, target, selection.names[:i]), "series": name}
