@@ -399,17 +399,24 @@ def test_place_between_funnel_and_bottleneck() -> None:
     # X holds the secret and a second bit that has nothing to do with it.
     rng = np.random.default_rng(0)
     s, u = rng.integers(0, 2, (2, 4000))
-    frame = read_table({"x": s * 2 + u, "good": u, "bad": s})
-    codes = s.astype(np.int64)
-    good, bad = (place_of(frame["x"], frame[name], codes) for name in ("good", "bad"))
+
+    def counts(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+        table = np.zeros((x.max() + 1, z.max() + 1, 2), dtype=np.int64)
+        np.add.at(table, (x, z, s), 1)
+        return table
+
+    x = s * 2 + u
+    good, bad = (place_of(name, counts(x, z)) for name, z in (("good", u), ("bad", s)))
     assert good is not None
     assert bad is not None
     assert good.utility == pytest.approx(1.0, abs=0.01)
     assert good.share < 0.02
     assert bad.share > 0.98
     assert bad.leakage == pytest.approx(1.0, abs=0.01)
-    same = read_table({"x": np.zeros(4000)})["x"]
-    assert place_of(frame["x"], same, codes) is None
+    # Groups that nobody is in change nothing.
+    wide = np.pad(counts(x, u), ((1, 1), (0, 2), (0, 1)))
+    assert place_of("good", wide) == good
+    assert place_of("same", counts(np.zeros_like(x), u)) is None
 
 
 def test_merge_hides_what_is_asked() -> None:

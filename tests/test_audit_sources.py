@@ -150,10 +150,82 @@ def test_an_audit_of_a_big_table(people: pa.Table, tmp_path: Path) -> None:
         assert a.leakage.value == pytest.approx(b.leakage.value, abs=0.01)
 
 
+# A release beside its original in the engine
+
+
+@pytest.fixture(scope="module")
+def release(people: pa.Table) -> pa.Table:
+    """A release of them: half of the texts and a third of the codes drawn anew, numbers rounded."""
+    rng = np.random.default_rng(1)
+    text, code = (np.array(people[name].to_pylist()) for name in ("text", "code"))
+    return pa.table(
+        {
+            "text": np.where(rng.random(N) < 0.5, rng.permutation(text), text),
+            "code": np.where(rng.random(N) < 0.3, rng.permutation(code), code),
+            "number": np.round(np.array(people["number"].to_pylist())),
+        }
+    )
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "relation", "polars"])
+def test_a_big_release_is_compared_as_a_small_one(
+    kind: str, people: pa.Table, release: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = audit(release, sensitive="s", original=people, rng=0).findings.comparison
+    assert memory is not None
+    monkeypatch.setattr(sources, "BIG", 1000)
+    monkeypatch.setattr(sources, "SAMPLE", N)
+    monkeypatch.setattr(sources, "BIG_TEXT", 1000, raising=False)
+    monkeypatch.setattr(database, "BIG_TEXT", 1000)
+    after, before = kinds_of_pairs(kind, release, people, tmp_path)
+    found = audit(after, sensitive="s", original=before, rng=0).findings
+    assert found.n == N
+    assert any("counted where they are" in note for note in found.notes)
+    assert found.comparison is not None
+    assert [k.name for k in found.comparison.kept] == ["text", "code", "number"]
+    # Everything is in the sample: the groups are the same, and so are all counts.
+    assert found.comparison.kept == memory.kept
+    assert found.comparison.place == memory.place
+    assert found.comparison.leakage_before == memory.leakage_before
+    assert found.comparison.leakage_before.value > found.together.leakage.value + 0.05
+    assert {f.name for f in found.columns} == {"text", "code", "number"}
+
+
+def kinds_of_pairs(kind: str, after: pa.Table, before: pa.Table, folder: Path) -> tuple[Any, Any]:
+    if kind == "relation":
+        return duckdb.from_arrow(after), duckdb.from_arrow(before)
+    if kind == "polars":
+        return pl.from_arrow(after).lazy(), pl.from_arrow(before)  # type: ignore[union-attr]
+    paths = folder / f"after.{kind}", folder / f"before.{kind}"
+    for path, table in zip(paths, (after, before), strict=True):
+        if kind == "csv":
+            table.to_pandas().to_csv(path, index=False)
+        else:
+            pq.write_table(table, path)
+    return paths
+
+
 @pytest.mark.usefixtures("stays_put")
-def test_a_sample_is_not_compared_row_by_row(people: pa.Table) -> None:
-    with pytest.raises(ValueError, match="cannot be compared row by row"):
-        audit(duckdb.from_arrow(people), sensitive="s", original=people)
+def test_pairs_that_do_not_fit(people: pa.Table, release: pa.Table, tmp_path: Path) -> None:
+    from privfunnel.audit.beside import prefix_of
+
+    lazy = pl.from_arrow(release).lazy()  # type: ignore[union-attr]
+    short = people.slice(0, N - 1)
+    pq.write_table(short, tmp_path / "short.parquet")
+    (tmp_path / "bad.csv").write_bytes(b"s,text\n1,\xff\xfe\n0,\xff\n")
+    for after, before, message in [
+        (lazy, people.to_pandas(), "matched by their place"),
+        (duckdb.from_arrow(release), people, "matched by their place"),
+        (lazy, pl.from_arrow(short), "has 3000 rows, the original 2999"),
+        (duckdb.from_arrow(release), tmp_path / "short.parquet", "the original 2999"),
+        (duckdb.from_arrow(release), tmp_path / "gone.csv", "no such file"),
+        (duckdb.from_arrow(release), tmp_path / "bad.csv", "cannot be read"),
+        (lazy, pl.from_arrow(people.drop_columns(["s"])), "no column 's'"),
+    ]:
+        with pytest.raises(ValueError, match=message) as caught:
+            audit(after, sensitive="s", original=before, rng=0)
+        assert "\n" not in str(caught.value)
+    assert prefix_of(["a", "original.a"]) == "_original."
 
 
 @pytest.mark.usefixtures("stays_put")

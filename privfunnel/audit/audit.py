@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from privfunnel.audit.beside import apart
 from privfunnel.audit.findings import SUPPRESS
 from privfunnel.audit.gains import GainTable
 from privfunnel.audit.options import Options
@@ -48,7 +49,8 @@ def audit(
     sensitive : name of the column to protect.
     release : names of the columns that would be published; all others by default.
     original : the table that `data` was made from, row by row; then the report compares them, and
-        the sensitive column may be there only.
+        the sensitive column may be there only. Big tables are compared by their engine: both as
+        files, DuckDB relations or polars LazyFrames.
     confidence : level of the two-sided intervals.
     budget, budget_percent : largest leakage allowed [bit, or percent of H(S)]; the report then
         holds a verdict.
@@ -58,8 +60,8 @@ def audit(
     largest_set : columns in the largest set that is looked for, 1 for none.
     subgroup : a column; what the attacker learns is reported for people of each of its values.
     gains : guess -> {level of the sensitive column: what that guess is worth}.
-    mechanism : "krr:EPS" or "gaussian:SIGMA", how the release was made if that is known: only then
-        is there an upper bound.
+    mechanism : "krr:EPS", "gaussian:SIGMA" or a model file of `privfunnel release` (with its
+        `original`), how the release was made if that is known: only then is there an upper bound.
     suggestions : try releases that tell less, and audit them on people not used to choose them.
     train : a trained funnel among the suggestions (needs torch).
     suppress : groups of fewer people than this are not shown.
@@ -91,30 +93,34 @@ def audit(
     wanted = None if options.release is None else [*options.release, sensitive]
     if wanted is not None and subgroup is not None:
         wanted.append(subgroup)
-    source = open_source(data, query=query, missing=missing, kinds=kinds, wanted=wanted)
-    first = None if original is None else read_table(original, missing=missing, empty="level")
-    table, first = _aligned(source, first, sensitive)
+    source = open_source(
+        data,
+        query=query,
+        missing=missing,
+        kinds=kinds,
+        wanted=wanted,
+        original=original,
+        sensitive=sensitive,
+    )
+    table, first = _aligned(source, original, sensitive, missing)
     return Run(source, table, first, options, rng, tell).report(missing)
 
 
-def _aligned(source: Source, original: Table | None, sensitive: str) -> tuple[Table, Table | None]:
-    table = source.table
+def _aligned(
+    source: Source, original: Any, sensitive: str, missing: Missing
+) -> tuple[Table, Table | None]:
     if original is None:
-        return table, None
-    if source.frame is not None:
-        raise ValueError(
-            f"a table of {source.n:,} rows is read as a sample and cannot be compared row by row: "
-            "audit it without the original"
-        )
-    if table.notes or original.notes:
+        return source.table, None
+    if source.before is not None:
+        return apart(source.table, source.before)
+    table, first = source.table, read_table(original, missing=missing, empty="level")
+    if table.notes or first.notes:
         raise ValueError(
             "rows were dropped for missing values, so the release and the original no longer "
             "match row by row: use missing='level', or fill the gaps"
         )
-    if original.n != table.n:
-        raise ValueError(
-            f"the release has {table.n} rows, the original {original.n}: need the same"
-        )
+    if first.n != table.n:
+        raise ValueError(f"the release has {table.n} rows, the original {first.n}: need the same")
     if sensitive not in table.names:
-        table = Table({**table.columns, sensitive: original[sensitive]}, table.notes)
-    return table, original
+        table = Table({**table.columns, sensitive: first[sensitive]}, table.notes)
+    return table, first

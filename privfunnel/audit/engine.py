@@ -112,7 +112,7 @@ def _cells(groupings: Sequence[Grouping]) -> int:
 def _codes(grouping: Grouping, keys: list[Any]) -> npt.NDArray[np.int64]:
     if grouping.kept is None:
         return np.array(keys, dtype=np.int64)
-    place = {name: i for i, name in enumerate(grouping.kept)}
+    place = {"0" if name == "-0" else name: i for i, name in enumerate(grouping.kept)}
     # A value that the sample missed is rare: it joins the rest, or the last level.
     rest = grouping.size - 1
     return np.array([place.get(_text(key), rest) for key in keys], dtype=np.int64)
@@ -130,7 +130,8 @@ def _text(key: Any) -> str:
         return f"{(key - _EPOCH.date()).days:g}"
     if isinstance(key, str):
         return key
-    return f"{float(key):g}"
+    # Engines tell -0.0 from 0.0 or not, each as it likes.
+    return f"{float(key) + 0.0:g}"
 
 
 def _moment(days: float) -> datetime:

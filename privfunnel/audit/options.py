@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from privfunnel.audit.findings import SUPPRESS, Secret
-from privfunnel.audit.upper import parse_mechanism
+from privfunnel.audit.upper import is_model, parse_mechanism
 from privfunnel.columns import Table
 
 GainTable = Mapping[str, Mapping[str, float]]
@@ -44,7 +44,7 @@ class Options:
             raise ValueError(f"largest_set must be 1 to {LARGEST_SET}, not {self.largest_set!r}")
         if self.suppress < 1:
             raise ValueError(f"suppress must be a number of people >= 1, not {self.suppress!r}")
-        if self.mechanism is not None:
+        if self.mechanism is not None and not is_model(self.mechanism):
             parse_mechanism(self.mechanism)
 
     def budget_bits(self, secret: Secret) -> float | None:

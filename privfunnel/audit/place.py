@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from privfunnel.audit.details import Place
-from privfunnel.audit.grouping import Grouping, fit_grouping
-from privfunnel.columns import Column
-from privfunnel.counting import count_pairs
+from privfunnel.counting import Counts
 from privfunnel.entropy import mutual_information
 from privfunnel.funnels.discrete import DiscreteFunnel
-from privfunnel.variables import Codes
 
 # Larger alphabets take the solver too long for a report.
 MOST_VALUES = 8
@@ -18,20 +13,23 @@ MOST_VALUES = 8
 LEAST_UTILITY = 0.02
 
 
-def place_of(before: Column, after: Column, secret: Codes) -> Place | None:
+def place_of(name: str, counts: Counts) -> Place | None:
     """The place of one released column; None if its range of leakages is too small to tell.
 
     All numbers are those of the counted table, with the release as the channel p(z|x) counted
     from it; both edges are for the same p(s, x).
+
+    Parameters
+    ----------
+    name : of the column.
+    counts : people by original value, released value and secret, (n_x, n_z, n_s).
     """
-    x = _codes(before)
-    z = _codes(after)
-    n_s, n_x, n_z = (int(c.max()) + 1 for c in (secret, x, z))
-    if n_x < 2 or n_s < 2:
+    counts = counts[counts.sum(axis=(1, 2)) > 0][:, :, counts.sum(axis=(0, 1)) > 0]
+    if counts.shape[0] < 2 or counts.shape[2] < 2:
         return None
-    joint = count_pairs(secret, x, n_s, n_x) / len(x)
-    joint = joint[joint.sum(axis=1) > 0]
-    channel = count_pairs(x, z, n_x, n_z) / np.bincount(x)[:, None]
+    joint = counts.sum(axis=1).T / counts.sum()
+    pairs = counts.sum(axis=2)
+    channel = pairs / pairs.sum(axis=1, keepdims=True)
     utility = mutual_information(joint.sum(axis=0)[:, None] * channel)
     leakage = mutual_information(joint @ channel)
     if utility < LEAST_UTILITY:
@@ -42,9 +40,4 @@ def place_of(before: Column, after: Column, secret: Codes) -> Place | None:
     high = max(funnel.bottleneck().value, leakage)
     if high - low < 1e-3:
         return None
-    return Place(after.name, utility, leakage, low, high, (leakage - low) / (high - low))
-
-
-def _codes(column: Column) -> Codes:
-    grouping: Grouping = fit_grouping(column, MOST_VALUES)
-    return np.unique(grouping.codes(column), return_inverse=True)[1].astype(np.int64)
+    return Place(name, utility, leakage, low, high, (leakage - low) / (high - low))

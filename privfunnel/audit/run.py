@@ -9,9 +9,10 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from privfunnel.audit.attacks import Crowd, attack_table
+from privfunnel.audit.beside import prefix_of, side_by_side
 from privfunnel.audit.compare import compare
 from privfunnel.audit.counted import Counter, Rows
-from privfunnel.audit.details import Group, LevelPart
+from privfunnel.audit.details import Group, LevelPart, Upper
 from privfunnel.audit.findings import Finding, Findings, Secret, SetFinding
 from privfunnel.audit.gains import gain_matrix, gains_of
 from privfunnel.audit.grouping import Grouping, fit_grouping
@@ -23,6 +24,7 @@ from privfunnel.audit.measure import (
     people_to_decide,
     secret_grouping,
 )
+from privfunnel.audit.model_bound import model_upper
 from privfunnel.audit.notes import notes_of, provenance_of
 from privfunnel.audit.options import Options
 from privfunnel.audit.people import SHOWN_COLUMNS, level_parts, people_of, worst_groups
@@ -32,11 +34,14 @@ from privfunnel.audit.sources import Source
 from privfunnel.audit.subgroups import subgroups_of
 from privfunnel.audit.suggest import suggest
 from privfunnel.audit.together import all_together, level_of_each, verdict_of
-from privfunnel.audit.upper import upper_bound
+from privfunnel.audit.upper import is_model, upper_bound
 from privfunnel.columns import Table
 from privfunnel.estimate import Progress, Rng
 from privfunnel.tables import MISSING_LEVEL, Missing
 from privfunnel.variables import Codes
+
+# The bound of a model is an average over draws, the same at every run.
+_BOUND_SEED = 20_14
 
 
 @final
@@ -60,7 +65,15 @@ class Run:
             raise ValueError(f"sensitive column {column.name!r} holds nothing but missing values")
         self.grouping, note = secret_grouping(column)
         self.codes: Codes = self.grouping.codes(column)
-        self.rows = Rows(table, self.codes, self.grouping.size)
+        before = original
+        if before is not None and options.sensitive in before.names:
+            before = before.without(options.sensitive)
+        names = before.names if before is not None else ()
+        prefix = source.before or prefix_of(self.chosen.names)
+        self.before = before
+        self.same = {n: f"{prefix}{n}" for n in self.chosen.names if n in names}
+        self.both = table if before is None else side_by_side(table, before, prefix)
+        self.rows = Rows(self.both, self.codes, self.grouping.size)
         engine = source.counter(self.grouping)
         self.counter: Counter = engine or self.rows
         if engine is not None:
@@ -73,11 +86,31 @@ class Run:
         self.matrix = (
             None if options.gains is None else gain_matrix(options.gains, self.grouping.labels)
         )
-        self.upper = (
-            None
-            if options.mechanism is None
-            else upper_bound(options.mechanism, self.chosen, original, self.secret)
-        )
+        self.upper, self.no_upper = self._upper_bound()
+
+    def _upper_bound(self) -> tuple[Upper | None, tuple[str, ...]]:
+        """The bound of the stated mechanism, or a note of why there is none."""
+        stated = self.options.mechanism
+        if stated is None:
+            return None, ()
+        if not is_model(stated):
+            return upper_bound(stated, self.chosen, self.original, self.secret), ()
+        if self.original is None:
+            return None, (
+                f"No upper bound from {stated}: how much its channel lets through depends on the "
+                "rows that it released. Give them as the original to get one.",
+            )
+        rng = np.random.default_rng(_BOUND_SEED)
+        original = self._with_secret(self.original)
+        found = model_upper(stated, self.chosen, original, self.codes, self.secret, rng)
+        return found, ()
+
+    def _with_secret(self, original: Table) -> Table:
+        # A model that was allowed to look at the secret needs it to say what it did.
+        name = self.options.sensitive
+        if name in original.names:
+            return original
+        return Table({**original.columns, name: self.table[name]}, original.notes)
 
     def report(self, missing: Missing) -> AuditReport:
         """All parts in turn."""
@@ -124,7 +157,10 @@ class Run:
             together=together,
             columns=columns,
             attackers=crowd.attackers,
-            notes=notes_of(self.table, self.source, self.chosen, columns, self.secret),
+            notes=(
+                *notes_of(self.table, self.source, self.chosen, columns, self.secret),
+                *self.no_upper,
+            ),
             provenance=provenance_of(self.source, options, self.chosen, self.seed, missing),
             n_to_decide=people_to_decide(together.leakage, self.budget)
             if self.budget is not None and verdict == "inconclusive"
@@ -232,11 +268,13 @@ class Run:
         suggest_rng: np.random.Generator,
     ) -> Findings:
         options, notes = self.options, list(found.notes)
-        if self.original is not None:
+        if self.before is not None:
             self.tell(0.75, "comparing with the original")
             comparison = compare(
-                self.original,
-                self.chosen,
+                self.before,
+                self.both,
+                self.same,
+                self.counter,
                 self.codes,
                 self.secret,
                 confidence=level_of_each(options.confidence),

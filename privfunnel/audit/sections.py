@@ -246,10 +246,11 @@ def _guesses(found: Findings) -> Section | None:
 
 
 def _compared(comparison: Comparison, found: Findings) -> Section:
+    removed = max(0.0, comparison.leakage_before.value - found.together.leakage.value)
     lines = [
         f"Before: {bits(comparison.leakage_before.value)} about {found.secret.name} "
         f"(interval {ends(comparison.leakage_before)}). After: "
-        f"{bits(found.together.leakage.value)}."
+        f"{bits(found.together.leakage.value)}; removed: {bits(removed)}."
     ]
     if comparison.place is not None:
         lines.append(_place(comparison.place))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from typing import Any, final
 
 import narwhals as nw
 
+from privfunnel.audit.beside import joined
 from privfunnel.audit.engine import MOST_KEYS, Engine
 from privfunnel.audit.grouping import Grouping
 from privfunnel.audit.sampling import gaps_of, row_count, sample_of, without_gaps
@@ -37,6 +39,8 @@ class Source:
     n: int = 0
     # Whatever must stay open as long as the frame is used.
     keep: Any = None
+    # What the columns of the original are called, if they are in the same rows.
+    before: str | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -61,6 +65,8 @@ def open_source(
     missing: Missing = "refuse",
     kinds: Mapping[str, ColumnKind] | None = None,
     wanted: Iterable[str] | None = None,
+    original: Any = None,
+    sensitive: str = "",
 ) -> Source:
     """The rows of a path, a dataframe, a relation or a mapping; small tables are read whole.
 
@@ -68,6 +74,8 @@ def open_source(
     ----------
     query : SQL for DuckDB; the file or dataframe is called `data` in it.
     wanted : columns that are needed; in a big table no others are looked at.
+    original, sensitive : the table that a big release was made from, put beside it by the engine;
+        the sensitive column may be there only.
 
     Raises
     ------
@@ -76,7 +84,7 @@ def open_source(
     """
     label = f"{data}: " if isinstance(data, str | Path) else ""
     try:
-        return _open(data, query, label, missing, kinds, wanted)
+        return _open(data, query, label, missing, kinds, wanted, original, sensitive)
     except _engine_errors() as error:
         # What the engine finds only when it comes to the rows.
         reason = str(error).strip().splitlines()[0]
@@ -90,6 +98,8 @@ def _open(
     missing: Missing,
     kinds: Mapping[str, ColumnKind] | None,
     wanted: Iterable[str] | None,
+    original: Any,
+    sensitive: str,
 ) -> Source:
     native, keep = _opened(data, query)
     frame = None if isinstance(native, str | Path | Mapping | Table) else _lazy(native)
@@ -97,14 +107,17 @@ def _open(
         return Source(read_table(native, missing=missing, kinds=kinds, empty="level"))
     names = frame.collect_schema().names()
     for name in wanted or ():
-        if name not in names:
+        if name not in names and (original is None or name != sensitive):
             raise ValueError(f"{label}no column {name!r}{suggestion(name, names)}")
     n = row_count(frame)
     if n <= BIG:
         return Source(_read(frame, label, missing, kinds))
     if wanted is not None:
-        frame = frame.select(*dict.fromkeys(wanted))
-    return _big(frame, n, label, missing, kinds, keep)
+        frame = frame.select(*dict.fromkeys(name for name in wanted if name in names))
+    before = None
+    if original is not None:
+        frame, before = joined(frame, original, n, sensitive)
+    return dataclasses.replace(_big(frame, n, label, missing, kinds, keep), before=before)
 
 
 def _big(

@@ -7,6 +7,7 @@ carry at all bounds that: its capacity, added up over columns that got noise of 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,12 @@ from privfunnel.audit.findings import Secret
 from privfunnel.columns import Column, Table
 
 MECHANISMS = ("krr:EPS", "gaussian:SIGMA")
+MODEL_ENDING = ".safetensors"
+
+
+def is_model(text: str) -> bool:
+    """Whether the mechanism is a file that `privfunnel release --model` wrote."""
+    return text.endswith(MODEL_ENDING) or Path(text).is_file()
 
 
 def parse_mechanism(text: str) -> tuple[str, float]:
@@ -32,7 +39,8 @@ def parse_mechanism(text: str) -> tuple[str, float]:
         value = math.nan
     if name not in ("krr", "gaussian") or not (math.isfinite(value) and value > 0):
         raise ValueError(
-            f"mechanism must be one of {', '.join(MECHANISMS)} with a number above 0, not {text!r}"
+            f"mechanism must be one of {', '.join(MECHANISMS)} with a number above 0, or a model "
+            f"file of privfunnel release, not {text!r}"
         )
     return name, value
 

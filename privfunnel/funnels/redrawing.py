@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from privfunnel.columns import Table
 from privfunnel.counting import count
-from privfunnel.entropy import entropy
+from privfunnel.entropy import FloatArray, entropy
 from privfunnel.estimate import Estimate, from_reading, normal_quantile
 from privfunnel.estimators.plugin import table_mi
 from privfunnel.funnels.column_channel import ColumnChannel
@@ -53,11 +53,17 @@ def indicators(grouped: Codes, width: int) -> torch.Tensor:
     return functional.one_hot(torch.from_numpy(grouped), width).float()
 
 
-def redraw(channel: ColumnChannel, grouped: Codes, rng: np.random.Generator) -> Codes:
-    """Released groups (n, d), with noise from `rng`."""
+def chances_of(channel: ColumnChannel, grouped: Codes) -> FloatArray:
+    """p(z_j | row) of the groups of each released column, (n, d, width)."""
     with torch.no_grad():
         logits = channel.logits(indicators(grouped, channel.width))
-        chances = functional.softmax(logits, dim=2).numpy().astype(np.float64)
+        chances: FloatArray = functional.softmax(logits, dim=2).numpy().astype(np.float64)
+    return chances
+
+
+def redraw(channel: ColumnChannel, grouped: Codes, rng: np.random.Generator) -> Codes:
+    """Released groups (n, d), with noise from `rng`."""
+    chances = chances_of(channel, grouped)
     steps = np.cumsum(chances, axis=2)
     steps /= steps[:, :, -1:]
     return np.asarray((rng.random(chances.shape[:2])[:, :, None] >= steps).sum(axis=2))

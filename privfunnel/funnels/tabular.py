@@ -35,6 +35,7 @@ try:
     from privfunnel.funnels.redrawing import (
         KeptColumn,
         as_table,
+        chances_of,
         encode_groups,
         indicators,
         kept_columns,
@@ -177,6 +178,15 @@ class TableFunnel:
         grouped = encode_groups(fitted.groups, table, sees=fitted.sees)
         redrawn = redraw(fitted.channel, grouped, generator)
         return as_table(fitted.groups, redrawn, generator)
+
+    def chances(self, table: Table) -> dict[str, FloatArray]:
+        """The channel itself: name -> p(group released | row), (n, groups of that column).
+
+        Given the row, columns are drawn apart from each other.
+        """
+        fitted = self._get()
+        found = chances_of(fitted.channel, encode_groups(fitted.groups, table, sees=fitted.sees))
+        return {g.name: found[:, j, : g.n] for j, g in enumerate(fitted.groups)}
 
     @property
     def leakage(self) -> Estimate:
