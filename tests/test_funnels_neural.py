@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from safetensors.numpy import load_file, save_file
 
 from privfunnel.funnels.critics import Adversary, PairCritic
 from privfunnel.funnels.encoding import Encoding, normal_scores
-from privfunnel.funnels.fresh import ATTACKERS, fresh_leakage, known_noise_information, status_of
+from privfunnel.funnels.fresh import ATTACKERS, fresh_leakage, status_of
+from privfunnel.funnels.known import known_noise_information
 from privfunnel.funnels.neural import NeuralFunnel, load_funnel
 from privfunnel.funnels.training import seeded
 from privfunnel.variables import as_variable
@@ -76,6 +78,18 @@ def test_same_seed_same_funnel() -> None:
     )
     assert first.leakage == second.leakage
     assert np.array_equal(first.transform(x, rng=0), second.transform(x, rng=0))
+
+
+def test_threads_do_not_share_a_seed() -> None:
+    x, s = shifted(120)
+
+    def leak(seed: int) -> float:
+        funnel = NeuralFunnel(0.3, attackers=("logistic",), n_outputs=1, n_steps=15, rng=seed)
+        return funnel.fit(x, s).in_loop
+
+    alone = [leak(seed) for seed in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(leak, range(3))) == alone
 
 
 def test_continuous_secret_and_mine() -> None:

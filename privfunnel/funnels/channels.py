@@ -14,7 +14,8 @@ from privfunnel.funnels.mixture import information_on_grid, log_densities
 
 _TINY = 1e-12
 # Of learnt noise, in standard deviations of X.
-_LOG_NOISE = (-2.3, 0.3)
+# A release that sees S too wants none at all: a deterministic one is what this keeps from.
+_LOG_NOISE = (-3.2, 0.3)
 _FIRST_LOG_NOISE = -0.7
 # Nobody is released farther out than this many standard deviations.
 _FARTHEST = 5.0

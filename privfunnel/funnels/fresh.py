@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import ndtr
 
 from privfunnel.columns import quantile_bins
 from privfunnel.entropy import FloatArray
@@ -23,10 +24,10 @@ Status = Literal["within", "over", "undecided"]
 # Groups that a continuous secret is cut into: merging values can only lower a reading.
 SECRET_BINS = 4
 MINE = "mine"
-CHANNEL = "known channel"
-_FLOOR = 1e-4
 ATTACKERS = (*FAMILIES, MINE)
 _QUICK = 2000
+# Normal score that the outermost groups of a continuous secret begin at.
+_FARTHEST = 2.5
 
 
 def fresh_leakage(
@@ -37,19 +38,22 @@ def fresh_leakage(
     rng: np.random.Generator,
     numbers: FloatArray | None = None,
     attackers: tuple[str, ...] = ATTACKERS,
-    known: Attack | None = None,
+    known: tuple[Attack, ...] = (),
+    believed: Callable[[float], Estimate] | None = None,
 ) -> Estimate:
     """The worst of all attackers on released features (m, d), secret (m,) [nat].
 
     MINE reads the secret as `numbers` (m,) where it is continuous, the classifiers its groups.
-    `known` is one more attack, by somebody who knows the channel.
+    `known` are more attacks, by those who know the channel; `believed` reads, at some confidence,
+    what the channel gives away if beliefs about people are right. If that is the most, it is the
+    value, and the lower end stays that of the worst attacker.
     `details["attackers"]` holds every reading [bit]; the interval is corrected for their number.
     """
     closed = np.unique(secret, return_inverse=True)[1].astype(np.int64)
     if closed.max() < 1:
         return from_reading(0.0, method="none", n=len(secret), bound="lower", note="one level")
-    level = 1.0 - (1.0 - confidence) / (len(attackers) + (known is not None))
-    readings = [] if known is None else [known.reading(confidence=level)]
+    level = 1.0 - (1.0 - confidence) / (len(attackers) + len(known) + (believed is not None))
+    readings = [made.reading(confidence=level) for made in known]
     readings += [
         attack(released, closed, name, rng=rng).reading(confidence=level)
         for name in attackers
@@ -58,33 +62,13 @@ def fresh_leakage(
     if MINE in attackers:
         readings.append(_fresh_mine(released, closed, numbers, level, rng))
     worst = max(readings, key=lambda e: float(e.details["raw"]))
+    if believed is not None:
+        readings.append(believed(level))
+        if readings[-1].value > worst.value:
+            most = max(worst.upper, readings[-1].upper)
+            worst = dataclasses.replace(readings[-1], lower=worst.lower, upper=most)
     said = {e.method: float(e.details["raw"]) / math.log(2) for e in readings}
     return dataclasses.replace(worst, details={**worst.details, "attackers": said})
-
-
-def known_channel(
-    z: FloatArray,
-    codes: Codes,
-    law: FloatArray,
-    law_codes: Codes,
-) -> Attack:
-    """The guess of somebody who knows the noise and has other people's X and S: Bayes' rule.
-
-    Parameters
-    ----------
-    z, codes : (m, k), (m,) released people and their secrets, in levels 0 to n - 1.
-    law, law_codes : (r, 2 k), (r,) means and log standard deviations of other people's releases.
-    """
-    k, n = z.shape[1], int(max(codes.max(), law_codes.max())) + 1
-    mean, log_spread = law[:, :k], law[:, k:]
-    weight = np.exp(-2.0 * log_spread)
-    apart = -0.5 * (z**2 @ weight.T - 2.0 * z @ (mean * weight).T + (mean**2 * weight).sum(axis=1))
-    apart -= log_spread.sum(axis=1)
-    near = np.exp(apart - apart.max(axis=1, keepdims=True))
-    chances = near @ np.eye(n)[law_codes] + 1e-12
-    chances = np.maximum(chances / chances.sum(axis=1, keepdims=True), _FLOOR)
-    prior = np.maximum(np.bincount(codes, minlength=n) / len(codes), 1e-9)
-    return Attack(CHANNEL, codes, chances / chances.sum(axis=1, keepdims=True), prior)
 
 
 def check_attackers(attackers: tuple[str, ...]) -> tuple[str, ...]:
@@ -140,6 +124,18 @@ def secret_codes(values: FloatArray, discrete: bool, n_groups: int = SECRET_BINS
     return quantile_bins(values, n_groups)
 
 
+def even_groups(values: FloatArray, n_groups: int) -> Codes:
+    """Codes (n,) of groups of numbers that are equally wide as normal scores: fine at the ends.
+
+    Of a Gaussian, groups of as many people each hide twice as much, all of it in the tails.
+    """
+    ends = ndtr(np.linspace(-_FARTHEST, _FARTHEST, n_groups - 1))
+    edges = np.unique(np.quantile(values, ends))
+    return np.unique(np.searchsorted(edges, values, side="left"), return_inverse=True)[1].astype(
+        np.int64
+    )
+
+
 def status_of(leakage: Estimate, budget: float) -> Status:
     """Where a fresh reading stands to a budget in the same unit: never "within" by luck alone."""
     if leakage.value > budget:
@@ -157,34 +153,3 @@ def aim(budget: float, n_people: int, *, confidence: float) -> float:
     slope = z * math.sqrt(2.0 / n_people)
     root = 0.5 * (math.sqrt(slope**2 + 4.0 * budget) - slope)
     return float(np.clip(root**2, 0.3 * budget, 0.8 * budget))
-
-
-def known_noise_information(
-    mean: FloatArray, z: FloatArray, spread: FloatArray | float
-) -> Estimate:
-    """I(X;Z) [nat] of Z = mean(X) + spread N(0, I), between two bounds that need no critic.
-
-    Mean, draws and spread (m, k), the last may be one number. With the person's own term in the
-    mixture the reading is a lower bound (at most ln m), without it an upper bound (Poole et al.
-    2019, eqs. 10 and 12).
-    """
-    m = len(z)
-    scale = np.broadcast_to(np.asarray(spread, dtype=np.float64), mean.shape)
-    weight = scale**-2.0
-    apart = -0.5 * (z**2 @ weight.T - 2.0 * z @ (mean * weight).T + (mean**2 * weight).sum(axis=1))
-    apart -= np.log(scale).sum(axis=1)
-    own = np.diag(apart).copy()
-    with_own = own - logsumexp(apart, axis=1) + math.log(m)
-    np.fill_diagonal(apart, -np.inf)
-    without = own - logsumexp(apart, axis=1) + math.log(m - 1)
-    error = float(with_own.std(ddof=1)) / math.sqrt(m)
-    value, top = float(with_own.mean()), float(without.mean())
-    return from_reading(
-        value,
-        method="known noise",
-        n=m,
-        bound="lower",
-        interval=(value - 1.96 * error, top + 1.96 * error),
-        standard_error=error,
-        upper_bound_nats=top,
-    )

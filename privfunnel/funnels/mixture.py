@@ -14,8 +14,6 @@ import torch
 from torch import Tensor, nn
 
 N_GRID = 160
-# Groups a continuous secret is cut into; what a group hides inside is smoothed by p(x|s).
-SECRET_GROUPS = 12
 _LOG_2PI = math.log(2.0 * math.pi)
 _TINY = 1e-30
 
@@ -23,26 +21,39 @@ _TINY = 1e-30
 class Mixture(nn.Module):
     """Stands where an adversary stands; it has no weights and nothing to be taught."""
 
-    def __init__(self, n_secret: int) -> None:
-        super().__init__()
-        self.n_secret = n_secret
-
     def reset(self) -> None:
         """Nothing to forget."""
 
     def crossed(self, z: Tensor, s: Tensor, law: Tensor) -> Tensor:
-        """I(S;Z) [nat] of codes s (2, m), draws z (2, m, k) and laws (2 m, 2 k), a scalar."""
-        codes = s.flatten()
+        """I(S;Z) [nat] of chances s (2, m, n), draws z (2, m, k) and laws (2 m, 2 k), a scalar.
+
+        The chances are those of each group of S for each person: 0 and 1 where S is counted.
+        """
+        chances = s.flatten(0, 1)
         if z.shape[2] == 1:
-            return leakage_on_grid(law, codes, self.n_secret)
-        return leakage_of_draws(z.flatten(0, 1), law, codes, self.n_secret)
+            return leakage_on_grid(law, chances)
+        return leakage_of_draws(z.flatten(0, 1), law, chances)
 
 
-def leakage_on_grid(law: Tensor, codes: Tensor, n_secret: int) -> Tensor:
-    """Sum over a grid of p(z|s) p(s) ln p(z|s) / p(z), for one-dimensional z."""
+def leakage_on_grid(law: Tensor, chances: Tensor) -> Tensor:
+    """Sum over a grid of p(z|s) p(s) ln p(z|s) / p(z), for one-dimensional z.
+
+    A mixture of few people reads too much, by about as much again with half of them: what the
+    halves read more than the whole is taken off.
+    """
     density, width = _on_grid(law)
-    member = nn.functional.one_hot(codes, n_secret).to(density.dtype)
-    joint = member.T @ density / len(codes)  # (n_secret, n_grid): p(s) p(z|s)
+    half = len(law) // 2
+    parts = [chances[rows].T @ density[rows] for rows in (slice(None, half), slice(half, None))]
+    whole = _information((parts[0] + parts[1]) / len(law), width)
+    apart = [
+        _information(part / n, width)
+        for part, n in zip(parts, (half, len(law) - half), strict=True)
+    ]
+    return 2.0 * whole - 0.5 * (apart[0] + apart[1])
+
+
+def _information(joint: Tensor, width: Tensor) -> Tensor:
+    # joint (n, n_grid): p(s) p(z|s).
     p_s, p_z = joint.sum(1, keepdim=True) * width, joint.sum(0, keepdim=True)
     ratio = torch.log(joint + _TINY) - torch.log(p_s + _TINY) - torch.log(p_z + _TINY)
     return (joint * ratio).sum() * width
@@ -68,30 +79,20 @@ def _on_grid(law: Tensor) -> tuple[Tensor, Tensor]:
     return density, (high - low) / (N_GRID - 1)
 
 
-def leakage_of_draws(z: Tensor, law: Tensor, codes: Tensor, n_secret: int) -> Tensor:
+def leakage_of_draws(z: Tensor, law: Tensor, chances: Tensor) -> Tensor:
     """Mean over draws of ln p(z|s) / p(z), with and without the person's own term.
 
     With it the reading is too high, without it too low, both by about the same.
     """
     apart = log_densities(z, law)
-    # (m, n_secret): who belongs to which class, as additions to the exponent.
-    member = nn.functional.one_hot(codes, n_secret).bool()
     own = torch.eye(len(z), dtype=torch.bool)
-    count = member.sum(dim=0)
     readings = []
-    for terms in (apart, apart.masked_fill(own, -1e9)):
-        of_class = torch.stack(
-            [
-                torch.logsumexp(terms[:, member[:, k]], dim=1) - math.log(max(1, int(count[k])))
-                if count[k]
-                else torch.full((len(z),), -1e9)
-                for k in range(n_secret)
-            ],
-            dim=1,
-        )
-        own_class = of_class.gather(1, codes[:, None])[:, 0]
-        whole = torch.logsumexp(of_class + torch.log(count / len(z) + _TINY), dim=1)
-        readings.append((own_class - whole).clamp(min=-10.0).mean())
+    for terms in (apart, apart.masked_fill(own, -math.inf)):
+        joint = torch.exp(terms - terms.max(dim=1, keepdim=True).values) @ chances / len(z)
+        p_s = chances.mean(dim=0)
+        ratio = torch.log(joint + _TINY) - torch.log(joint.sum(1, keepdim=True) + _TINY)
+        said = (ratio - torch.log(p_s + _TINY)).clamp(min=-10.0)
+        readings.append((chances * said).sum(dim=1).mean())
     return 0.5 * (readings[0] + readings[1])
 
 

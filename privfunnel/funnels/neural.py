@@ -142,20 +142,20 @@ class NeuralFunnel:
         x, s = side_of(X, "X"), side_of(S, "S")
         goal = None if task is None else side_of(task, "task")
         rng = np.random.default_rng(self._rng)
-        study = Study.of(
-            x,
-            s,
-            goal,
-            self._plan(x, goal),
-            held_out=self._held_out,
-            use_sensitive=self._use_sensitive,
-            rng=rng,
-        )
-        self._check_budget(study)
-        level = 1.0 - (1.0 - self._confidence) / ROUNDS
-        budget = self.budget * self._log
-        inner = aim(budget, len(study.held), confidence=level)
         with seeded(int(rng.integers(2**31))):
+            study = Study.of(
+                x,
+                s,
+                goal,
+                self._plan(x, goal),
+                held_out=self._held_out,
+                use_sensitive=self._use_sensitive,
+                rng=rng,
+            )
+            self._check_budget(study)
+            level = 1.0 - (1.0 - self._confidence) / ROUNDS
+            budget = self.budget * self._log
+            inner = aim(budget, len(study.held), confidence=level)
             channel, trained = self._best_start(study, inner, rng, progress)
             for attempt in range(ROUNDS):
                 leakage, law, z = study.fresh(channel, level, rng)
@@ -331,7 +331,7 @@ class NeuralFunnel:
             engine=self._engine,
             utility=kind,
             n_outputs=x.dim if kind == "distortion" else self._shape[0],
-            n_steps=self._n_steps,
+            n_steps=self._n_steps or (_steps(len(x)) if kind == "task" else None),
             annealing=self._annealing,
             attackers=self._attackers,
             confidence=self._confidence,
@@ -366,6 +366,11 @@ class NeuralFunnel:
             n_task=n_task,
             frequency=_FREQUENCIES[start % len(_FREQUENCIES)] / (1.0 if folding else 2.0),
         )
+
+
+def _steps(n_people: int) -> int:
+    # Few people's answers are learnt by heart soon.
+    return max(100, min(500, n_people // 6))
 
 
 def load_funnel(path: str | os.PathLike[str]) -> Any:

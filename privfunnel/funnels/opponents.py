@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privfunnel.columns import quantile_bins
 from privfunnel.funnels.critics import Adversary
+from privfunnel.funnels.critics import Engine as Taught
 from privfunnel.funnels.encoding import Encoding
-from privfunnel.funnels.mixture import SECRET_GROUPS, Mixture
+from privfunnel.funnels.mixture import Mixture
 from privfunnel.variables import Codes, Variable
 
 Engine = Literal["auto", "mixture", "mine", "cross_entropy"]
@@ -21,31 +21,29 @@ _MOST_LEVELS = 40
 
 
 def opponent(
-    s: Variable, people: Codes, engine: Engine, n_outputs: int
+    s: Variable, people: Codes, engine: Engine, n_outputs: int, chances: Tensor
 ) -> tuple[Adversary | Mixture, Tensor]:
     """The opponent and the secrets of these people as it takes them.
 
-    "mixture" reads I(S;Z) from the known noise, with a continuous S in groups; "cross_entropy"
-    (discrete S) and "mine" are nets that are taught along. "auto" takes the mixture unless S has
-    too many levels.
+    "mixture" reads I(S;Z) from the known noise and takes `chances` (n, k) of the groups of S;
+    "cross_entropy" (discrete S) and "mine" are nets that are taught along.
     """
     discrete = s.kind == "discrete"
-    if engine == "auto":
-        thin = discrete and s.n_levels > _MOST_LEVELS
-        engine = "cross_entropy" if thin else "mixture"
-    if engine == "mixture" or discrete:
-        codes = _codes(s, people)
-        n_secret = int(codes.max()) + 1
-        if engine == "mixture":
-            return Mixture(n_secret), torch.from_numpy(codes)
+    if resolved(s, engine) == "mixture":
+        return Mixture(), chances
+    kind: Taught = "mine" if engine == "mine" else "cross_entropy"
+    if discrete:
+        codes = np.unique(s.codes[people], return_inverse=True)[1].astype(np.int64)
         prior = torch.from_numpy(np.bincount(codes) / len(codes)).float()
-        return Adversary(n_outputs, engine, prior=prior), torch.from_numpy(codes)
+        return Adversary(n_outputs, kind, prior=prior), torch.from_numpy(codes)
     scores = Encoding.fit(s.take(people)).apply(s.values)[people]
-    made = Adversary(n_outputs, engine, prior=None, n_secret=scores.shape[1])
+    made = Adversary(n_outputs, kind, prior=None, n_secret=scores.shape[1])
     return made, torch.from_numpy(scores).float()
 
 
-def _codes(s: Variable, people: Codes) -> Codes:
-    if s.kind == "discrete":
-        return np.unique(s.codes[people], return_inverse=True)[1].astype(np.int64)
-    return quantile_bins(s.values[people, 0], SECRET_GROUPS)
+def resolved(s: Variable, engine: Engine) -> Engine:
+    """What "auto" means: the mixture, unless S has too many levels."""
+    if engine != "auto":
+        return engine
+    thin = s.kind == "discrete" and s.n_levels > _MOST_LEVELS
+    return "cross_entropy" if thin else "mixture"

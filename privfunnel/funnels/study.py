@@ -11,24 +11,40 @@ import torch
 from privfunnel.entropy import FloatArray
 from privfunnel.estimate import Estimate, Progress
 from privfunnel.estimators.attackers import attack_all, strongest
+from privfunnel.funnels.beliefs import Beliefs
 from privfunnel.funnels.channels import GaussianChannel
 from privfunnel.funnels.encoding import Encoding
 from privfunnel.funnels.fresh import (
+    SECRET_BINS,
+    even_groups,
     fresh_leakage,
-    known_channel,
-    known_noise_information,
     quick_leakage,
     secret_codes,
 )
 from privfunnel.funnels.inputs import Inputs
-from privfunnel.funnels.mixture import SECRET_GROUPS, Mixture
+from privfunnel.funnels.known import (
+    BELIEFS,
+    believed_leakage,
+    known_channel,
+    known_noise_information,
+    n_draws,
+)
+from privfunnel.funnels.mixture import Mixture
 from privfunnel.funnels.opponents import Engine, opponent
 from privfunnel.funnels.training import Settings, Trained, train
 from privfunnel.variables import Codes, Variable
 
 FEWEST = 40
-# People whose laws an attacker who knows the channel compares a release with.
-_MOST_KNOWN = 4000
+# Groups a continuous secret is cut into at most: more where beliefs stand for what people have.
+_GROUPS, _GROUPS_COUNTED = 40, 24
+_PEOPLE_A_GROUP = 40
+# People whose laws an attacker who knows the channel compares a release with, and laws in all
+# where each of them is imagined with every secret.
+_MOST_KNOWN = 10_000
+_MOST_IMAGINED = 40_000
+_MOST_PAIRED = 100_000_000
+# People on each side of the reading that steers training.
+_MOST_QUICK = 3000
 
 
 @dataclass(frozen=True)
@@ -48,7 +64,8 @@ class Plan:
 class Study:
     """Checked samples, cut into people of training (`fit`) and people to be read (`held`).
 
-    `secret` are the levels of S, or four groups of a continuous S; `fine` are more groups of it.
+    `secret` are the levels of S, or four groups of a continuous S; `fine` are more groups of it,
+    and `believed` what X says about these, (n, k).
     """
 
     x: Variable
@@ -60,6 +77,7 @@ class Study:
     inputs: torch.Tensor
     secret: Codes
     fine: Codes
+    believed: FloatArray
     plan: Plan
 
     @classmethod
@@ -85,8 +103,20 @@ class Study:
         inputs = torch.from_numpy(known).float()
         discrete = s.kind == "discrete"
         secret = secret_codes(s.values[:, 0], discrete)
-        fine = secret if discrete else secret_codes(s.values[:, 0], False, SECRET_GROUPS)
-        return cls(x, s, goal, fit, held, seen, inputs, secret, fine, plan)
+        most = _GROUPS_COUNTED if use_sensitive else _GROUPS
+        n_groups = int(np.clip(len(fit) // _PEOPLE_A_GROUP, SECRET_BINS, most))
+        fine = secret if discrete else even_groups(s.values[:, 0], n_groups)
+        first, last = seen.of_secret
+        alone = torch.cat([inputs[:, :first], inputs[:, last:]], dim=1)
+        beliefs = Beliefs.fit(
+            alone[fit], fine[fit], ordered=not s.nominal[0], n_groups=int(fine.max()) + 1
+        )
+        believed = beliefs.chances(alone).numpy().astype(np.float64)
+        return cls(x, s, goal, fit, held, seen, inputs, secret, fine, believed, plan)
+
+    def counted(self, people: Codes) -> FloatArray:
+        """0 and 1: the groups that these people are in, (m, k)."""
+        return np.eye(int(self.fine.max()) + 1)[self.fine[people]]
 
     def train(
         self,
@@ -98,7 +128,16 @@ class Study:
         progress: Progress | None,
     ) -> Trained:
         """Train a channel in place for an inner budget [nat], or on from where it is (`again`)."""
-        against, secrets = opponent(self.s, self.fit, self.plan.engine, self.plan.n_outputs)
+        # Of an encoder that sees S, chances given X alone say nothing.
+        sees = self.seen.of_s is not None
+        held = self.counted(self.fit) if sees else self.believed[self.fit]
+        against, secrets = opponent(
+            self.s,
+            self.fit,
+            self.plan.engine,
+            self.plan.n_outputs,
+            torch.from_numpy(held).float(),
+        )
         mixture = isinstance(against, Mixture)
         # Learnt noise answers a price at once: strong prices make it swing between all and nothing.
         gentle = self.plan.utility == "distortion"
@@ -139,14 +178,14 @@ class Study:
         """The largest of a few cheap readings on people of training [nat]: to steer by."""
         law, z = release(channel, self.inputs[self.fit], rng)
         half = len(z) // 2
-        codes = self.fine[self.fit]
-        known = known_channel(
-            z[:half][:_MOST_KNOWN],
-            codes[:half][:_MOST_KNOWN],
-            law[half:][:_MOST_KNOWN],
-            codes[half:][:_MOST_KNOWN],
+        rows, others = slice(0, min(half, _MOST_QUICK)), slice(half, half + _MOST_QUICK)
+        codes = self.fine[self.fit[rows]]
+        views = [self.counted(self.fit[others])]
+        if self.seen.of_s is None:
+            views.append(self.believed[self.fit[others]])
+        reading = max(
+            float(known_channel(z[rows], codes, law[others], view).gains().mean()) for view in views
         )
-        reading = float(known.gains().mean())
         if self.plan.engine in ("mine", "cross_entropy"):
             reading = max(reading, quick_leakage(z, self.secret[self.fit], rng))
         return reading
@@ -156,13 +195,18 @@ class Study:
     ) -> tuple[Estimate, FloatArray, FloatArray]:
         """The worst fresh attacker on the people held out [nat], their laws and releases."""
         law, z = release(channel, self.inputs[self.held], rng)
-        others = self.fit[:_MOST_KNOWN]
-        known = known_channel(
-            z,
-            self.fine[self.held],
-            release(channel, self.inputs[others], rng)[0],
-            self.fine[others],
+        codes, others = self.fine[self.held], self.fit[:_MOST_KNOWN]
+        laws = release(channel, self.inputs[others], rng)[0]
+        imagined, chances = self._imagined(channel, laws, rng)
+        known = (
+            known_channel(_draws(law, len(laws), rng), codes, laws, self.counted(others)),
+            known_channel(_draws(law, len(imagined), rng), codes, imagined, chances, BELIEFS),
         )
+
+        def believed(level: float) -> Estimate:
+            draws, about = self._draws_of_beliefs(channel, len(imagined), rng)
+            return believed_leakage(draws, about, imagined, chances, level)
+
         leakage = fresh_leakage(
             z,
             self.secret[self.held],
@@ -171,8 +215,57 @@ class Study:
             numbers=None if self.s.kind == "discrete" else self.s.values[self.held, 0],
             attackers=self.plan.attackers,
             known=known,
+            believed=believed,
         )
         return leakage, law, z
+
+    def _imagined(
+        self, channel: GaussianChannel, laws: FloatArray, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """Laws of people of training with beliefs about their secrets in place of these.
+
+        An encoder that sees S is given the same people with each group's S in turn.
+        """
+        if self.seen.of_s is None:
+            return laws, self.believed[self.fit[: len(laws)]]
+        n = self.believed.shape[1]
+        people = self.fit[: max(1, min(len(laws), _MOST_IMAGINED // n))]
+        weights = np.eye(n)[None] * self.believed[people][:, :, None]
+        made = self._laws_of_groups(channel, people, rng)
+        return made.reshape(-1, made.shape[-1]), weights.reshape(-1, n)
+
+    def _laws_of_groups(
+        self, channel: GaussianChannel, people: Codes, rng: np.random.Generator
+    ) -> FloatArray:
+        """Laws (m, n, 2 k) of people with the S of somebody of each group."""
+        first, last = self.seen.of_secret
+        parts = []
+        for k in range(self.believed.shape[1]):
+            members = self.fit[self.fine[self.fit] == k]
+            inputs = self.inputs[people].clone()
+            if len(members):
+                inputs[:, first:last] = self.inputs[rng.choice(members, len(people)), first:last]
+            parts.append(release(channel, inputs, rng)[0])
+        return np.stack(parts, axis=1)
+
+    def _draws_of_beliefs(
+        self, channel: GaussianChannel, n_laws: int, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """Releases of people, first those held out, with S as believed, and what is believed.
+
+        Nobody's S is looked at, so people of training may be read too: most of a folded release's
+        leakage may come from a few people in the tails.
+        """
+        people = np.concatenate([self.held, self.fit])
+        if self.seen.of_s is None:
+            people = people[: max(len(self.held), _MOST_KNOWN if channel.n_z == 1 else 0)]
+            law = release(channel, self.inputs[people], rng)[0]
+            return _draws(law, n_laws, rng), self.believed[people]
+        n, k = self.believed.shape[1], channel.n_z
+        people = people[: len(self.held) if k == 1 else max(50, _MOST_PAIRED // (n * n_laws))]
+        laws = self._laws_of_groups(channel, people, rng)
+        draws = laws[..., :k] + np.exp(laws[..., k:]) * rng.normal(size=(*laws.shape[:2], k))
+        return draws[None], self.believed[people]
 
     def useful(self, law: FloatArray, z: FloatArray, rng: np.random.Generator) -> Estimate:
         """I(task;Z) by attackers, else I(X;Z) by the known noise, of the people held out [nat]."""
@@ -205,6 +298,13 @@ def release(
     channel.train(was_training)
     mean, spread = law[:, : channel.n_z], np.exp(law[:, channel.n_z :])
     return law, mean + spread * rng.normal(size=mean.shape)
+
+
+def _draws(law: FloatArray, n_laws: int, rng: np.random.Generator) -> FloatArray:
+    """Releases (r, m, k) of people of these laws, to be compared with so many others."""
+    k = law.shape[1] // 2
+    noise = rng.normal(size=(n_draws(len(law), n_laws, k), len(law), k))
+    return np.asarray(law[:, :k] + np.exp(law[:, k:]) * noise)
 
 
 def _check_sides(x: Variable, s: Variable, goal: Variable | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ Progress = Callable[[float, str], None]
 _HIGHEST = 100.0
 # How many times the budget annealing starts from.
 _EASED = 4.0
+_ALONE = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -204,9 +206,13 @@ def _slow_down(optimiser: torch.optim.Optimizer, rate: float, done: float) -> No
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """One thread and a seed of its own for everything torch does inside; restored afterwards."""
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
+    """One thread and a seed of its own for everything torch does inside; restored afterwards.
+
+    Torch has one generator a process: who trains in several threads waits here, so that each
+    funnel is the one that its seed makes alone.
+    """
+    with _ALONE, torch.random.fork_rng(devices=[]):
+        threads = torch.get_num_threads()
         torch.manual_seed(seed)
         torch.set_num_threads(1)
         try:
