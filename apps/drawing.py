@@ -30,9 +30,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     box.className = "drawing"
     parentElement.appendChild(box)
   }
-  if (box.dataset.svg !== data.svg) {
+  if (box.shown !== data.svg) {
     box.innerHTML = data.svg
-    box.dataset.svg = data.svg
+    box.shown = data.svg
   }
   move(box)
   box.classList.toggle("clickable", data.clickable)

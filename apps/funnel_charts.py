@@ -72,11 +72,17 @@ def kept_bars(rows: Sequence[tuple[str, float, float]]) -> alt.LayerChart:
 
 
 def frontier(
-    points: pd.DataFrame, raw: tuple[float, float], rivals: pd.DataFrame, *, height: int = 420
+    points: pd.DataFrame,
+    raw: tuple[float, float],
+    rivals: pd.DataFrame,
+    *,
+    best: pd.DataFrame | None = None,
+    height: int = 420,
 ) -> alt.LayerChart:
     """Releases with their intervals, and the table as it is: utility and leakage [bit].
 
-    `points` holds x, left, right, y, low, high, budget, status; `rivals` x, y, name, or nothing.
+    `points` holds x, left, right, y, low, high, budget, status; `rivals` x, y, name, or nothing;
+    `best` x and low, the exact funnel of a single column.
     """
     x = alt.X("x:Q", title="utility kept [bit, summed over columns]", scale=alt.Scale(domainMin=0))
     y = alt.Y("y:Q", title="leakage [bit]")
@@ -114,6 +120,15 @@ def frontier(
         .encode(x=x, y=y, tooltip=["what:N", alt.Tooltip("y:Q", format=".3f")])
     )
     layers = [line, up, across, dots, names, star]
+    if best is not None:
+        exact = alt.Chart(best.assign(what="exact funnel"))
+        tips = ["what:N", alt.Tooltip("x:Q", format=".2f"), alt.Tooltip("low:Q", format=".4f")]
+        layers.insert(
+            0,
+            exact.mark_line(color=BLUE, strokeWidth=2.5).encode(
+                x=x, y=alt.Y("low:Q", title="leakage [bit]"), tooltip=tips
+            ),
+        )
     if len(rivals):
         tips = ["name:N", alt.Tooltip("x:Q", format=".2f"), alt.Tooltip("y:Q", format=".4f")]
         base = alt.Chart(rivals)

@@ -6,10 +6,12 @@ import pandas as pd
 import streamlit as st
 from funnel_charts import frontier
 from funnel_data import Task
+from funnel_exact import MOST_LEVELS, edge, pair
 from funnel_jobs import Order, Release, dropped, kept, train
 from funnel_release import EFFORTS
 from ui import SHARED, plain, sources
 
+from privfunnel.entropy import mutual_information
 from privfunnel.funnels.dropping import Dropped
 
 BUDGETS = [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8]
@@ -21,7 +23,8 @@ def show(task: Task) -> None:
         "One release per budget. Each is read by fresh attackers on people it was not trained on, "
         "so the points have intervals, and a point may lie **below** what its budget allows. The "
         "dashed line is what erasing entries at random would do, the diamond the table as it is, "
-        "squares the table without its most telling columns."
+        "squares the table without its most telling columns. For a single column the solid line is "
+        "the exact funnel: no release of it leaks less."
     )
     left, middle, right = st.columns([3, 2, 2], gap="medium")
     with left:
@@ -52,9 +55,10 @@ def show(task: Task) -> None:
     rival = st.toggle(
         "Compare with dropping the most telling columns", True, key="frontier_dropping", **SHARED
     )
+    best = exact(task, columns)
     picture = st.empty()
     found = [kept(task)[o] for o in done]
-    draw(picture, found)
+    draw(picture, found, best=best)
     if asked:
         for order in orders:
             try:
@@ -64,11 +68,11 @@ def show(task: Task) -> None:
                 continue
             if release not in found:
                 found.append(release)
-            draw(picture, found)
+            draw(picture, found, best=best)
         st.rerun()
     if found:
         if rival:
-            draw(picture, found, dropped(task, columns))
+            draw(picture, found, dropped(task, columns), best)
         listing(found)
     sources(
         "Every reading is a lower bound by the strongest of several attackers; see *What leaks*. "
@@ -76,10 +80,19 @@ def show(task: Task) -> None:
     )
 
 
+def exact(task: Task, columns: tuple[str, ...]) -> pd.DataFrame | None:
+    """The least that any release of a single column leaks; None where that is not known."""
+    if len(columns) > 1 or len(task.table[columns[0]].coded[1]) > MOST_LEVELS:
+        return None
+    both = pair(task, columns[0])
+    return edge(task, columns[0]) if mutual_information(both.joint) > 1e-9 else None
+
+
 def draw(
     picture: st.delta_generator.DeltaGenerator,
     found: list[Release],
     rivals: tuple[Dropped, ...] = (),
+    best: pd.DataFrame | None = None,
 ) -> None:
     """The chart of what is there so far."""
     if not found:
@@ -96,7 +109,8 @@ def draw(
     raw = (sum(k.entropy for k in first.kept), first.leakage_before.value)
     others = pd.DataFrame([{"x": d.utility, "y": d.leakage, "name": d.name} for d in rivals])
     picture.altair_chart(
-        frontier(pd.DataFrame(rows), raw, others), key=f"frontier_chart_{len(found)}_{len(rivals)}",
+        frontier(pd.DataFrame(rows), raw, others, best=best),
+        key=f"frontier_chart_{len(found)}_{len(rivals)}",
         alt="Leakage against utility: "
         + "; ".join(f"{r['x']:.1f} bit kept, {r['y']:.3f} bit leaked" for r in rows),
     )  # fmt: skip

@@ -175,8 +175,11 @@ def show(scene: Scene) -> None:
         return
     with right:
         shot = look_back(flight)
-        below = st.slider("Show what lies below [m]", 0.4, top(flight), top(flight), SIDE,
-                          key="flight_cut", **SHARED)  # fmt: skip
+        # The roof is off at first: inside is where the robot flies.
+        below = st.slider(
+            "Show what lies below [m]", 0.4, top(flight), round(top(flight) - 2 * SIDE, 1), SIDE,
+            key="flight_cut", **SHARED,
+        )  # fmt: skip
         metrics({"flown [m]": round(shot.travelled, 1), "seen": f"{100 * shot.coverage:.1f} %",
                  "unknown [bit]": round(shot.entropy)})  # fmt: skip
         st.caption(plain(shot.words, 240))

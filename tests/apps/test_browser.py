@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, expect
 
 from apps.browser import Visit, chromium, server, visit
 from fsmi import load_map
+from privfunnel import load_funnel
 
 pytestmark = pytest.mark.browser
 
@@ -72,6 +73,15 @@ def drawings(browser: Visit) -> int:
     return len(counts)
 
 
+def all_have_words(browser: Visit) -> None:
+    """A screen reader has something to say about every chart and drawing."""
+    words = browser.page.locator("[data-testid=stVegaLiteChart], .drawing svg").evaluate_all(
+        "all => all.map(e => e.getAttribute('aria-label') || '')"
+    )
+    assert words
+    assert all(len(w) > 8 for w in words), words
+
+
 def box_of(browser: Visit) -> Locator:
     """Where the robot's place is typed."""
     return browser.page.get_by_role("textbox", name="Robot at (x y) [m]")
@@ -105,6 +115,7 @@ def test_chapters(enter: Open) -> None:
             browser.ready()
             browser.page.wait_for_timeout(1000)
             assert marks(browser) >= 1
+            all_have_words(browser)
             if chapter in ("Venn diagram", "Data processing", "Conditioning"):
                 assert drawings(browser) == 1
             browser.shot(PICTURES / f"explained-{chapter.lower().replace(' ', '-')}.png")
@@ -192,6 +203,8 @@ def test_every_tab_of_the_explorer(enter: Open) -> None:
                 assert marks(browser) >= 1
             if tab != "One beam":
                 assert drawings(browser) >= 1
+            if tab != "Exploration":
+                all_have_words(browser)
             browser.shot(PICTURES / f"explorer-{tab.lower().replace(' ', '-')}.png")
             no_failure(browser)
 
@@ -230,3 +243,78 @@ def test_story_of_an_upload(enter: Open, tmp_path: Path) -> None:
         # The name is shown as it is written, never as markup.
         assert browser.page.locator("i", has_text="secret").count() == 0
         no_failure(browser)
+
+
+def test_story_of_a_release(enter: Open, tmp_path: Path) -> None:
+    source = tmp_path / "people.csv"
+    rows = "".join(f"{'yes' if k % 3 else 'no'},{k % 3},{k % 5}\n" for k in range(240))
+    source.write_text("secret,tells,other\n" + rows)
+    with enter() as browser:
+        browser.open("funnel?table=my+own+file&step=Release&release_keep=other")
+        browser.page.locator("input[type=file]").set_input_files(source)
+        train = browser.page.get_by_role("button", name="Train a release")
+        train.click()
+        # Stopped on the way, the page is there again at once; then trained to the end.
+        browser.page.wait_for_selector("[data-testid=stProgress]")
+        browser.page.get_by_test_id("stTabs").get_by_role("button", name="Stop").click()
+        browser.ready()
+        assert browser.page.get_by_role("button", name="Release (CSV)").count() == 0
+        train.click()
+        for label, name in (("Release (CSV)", "release.csv"), ("Model", "funnel.safetensors"),
+                            ("Report (HTML)", "release.html")):  # fmt: skip
+            with browser.page.expect_download() as download:
+                browser.page.get_by_role("button", name=label).click()
+            download.value.save_as(tmp_path / name)
+        released = (tmp_path / "release.csv").read_text().splitlines()
+        assert released[0] == "other"
+        assert len(released) == 241
+        funnel = load_funnel(tmp_path / "funnel.safetensors")
+        assert funnel.budget == 0.1
+        assert "<html" in (tmp_path / "release.html").read_text()
+        no_failure(browser)
+
+
+def test_bad_files_disturb_nobody(enter: Open, tmp_path: Path) -> None:
+    large, wrong, odd = tmp_path / "large.csv", tmp_path / "a.pdf", tmp_path / "odd.csv"
+    with large.open("wb") as file:
+        file.truncate(200 * 2**20)
+    wrong.write_bytes(b"%PDF-1.4")
+    odd.write_bytes("\u540d,b\n".encode("shift_jis") + b"\x81\x8d,2\n" * 50)
+    with enter() as browser, enter() as neighbour:
+        neighbour.open("explorer")
+        browser.open("funnel?table=my+own+file")
+        sent = browser.page.locator("input[type=file]")
+        for path, words in (
+            (large, "File must be 20.0MB or smaller"),
+            (wrong, "files are not allowed"),
+            (odd, "This file cannot be used"),
+        ):
+            sent.set_input_files(path)
+            browser.page.get_by_text(words).wait_for()
+            neighbour.page.get_by_role("button", name="Take this scan").click()
+            neighbour.ready()
+            no_failure(neighbour)
+        assert len(neighbour.page.url.split("%3B")) > 3
+        no_failure(browser)
+
+
+def test_visitors_at_once(enter: Open) -> None:
+    with enter() as first, enter() as second, enter() as third:
+        first.open("explorer?view=Exploration&world=maze&cell=0.4")
+        second.open("explorer?view=Voxels&voxel_part=A+flight&flight_rings=8")
+        third.open("explorer?view=Whole+map&surfaces=CSQMI")
+        first.page.get_by_role("button", name="Play").click()
+        second.page.get_by_role("button", name="Fly", exact=True).click()
+        reach = third.page.locator('input[aria-label="Range [m]"]')
+        for _ in range(2):
+            reach.press("ArrowRight")
+            third.ready()
+        second.page.locator(".drawing polyline").first.wait_for(state="attached")
+        second.page.get_by_test_id("stTabs").get_by_role("button", name="Stop").click()
+        second.ready()
+        assert drawings(second) == 1
+        assert marks(third) >= 1
+        driven = first.page.locator("[data-testid=stMetricValue]").first
+        expect(driven).not_to_have_text("0")
+        for browser in (first, second, third):
+            no_failure(browser)

@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from privfunnel.tables import read_table
 from tests.apps.pages import ENTRY, check, open_page, values
 
 # How Streamlit puts the siblings of the entry file within reach of each other.
 sys.path.insert(0, str(ENTRY.parent))
 
-from funnel_data import parse
+from funnel_charts import frontier
+from funnel_data import Task, parse
+from funnel_frontier import exact
 from funnel_release import EFFORTS
 
 PAGE = "privacy_funnel.py"
@@ -111,7 +114,8 @@ def test_release_is_trained_read_and_offered() -> None:
 def test_frontier_resumes_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EFFORTS, "quick", 30)  # how it is resumed, not how well it is trained
     few = people(160).to_csv(index=False).encode()
-    page = upload(few, step="Frontier", frontier_budgets=[0.1], frontier_dropping=False)
+    page = upload(few, step="Frontier", frontier_budgets=[0.1], frontier_dropping=False,
+                  useful=["<b>tells</b>"])  # fmt: skip
     page.button(key="frontier_train").click().run(timeout=200)
     assert "0 to go" in check(page).button(key="frontier_train").label
     page.session_state["frontier_budgets"] = [0.1, 0.3]
@@ -121,6 +125,21 @@ def test_frontier_resumes_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(check(page).dataframe[-1].value) == 2
     page.toggle(key="frontier_dropping").set_value(True).run()
     check(page)
+
+
+def test_a_single_column_has_a_closed_form_beside_its_releases() -> None:
+    points = {"x": 0.4, "left": 0.3, "right": 0.5, "y": 0.1, "low": 0.0, "high": 0.2,
+              "budget": 0.1, "status": "within"}  # fmt: skip
+    best = pd.DataFrame({"x": [0.0, 1.0], "low": [0.0, 0.4]})
+    none = pd.DataFrame(columns=["x", "y", "name"])
+    chart = frontier(pd.DataFrame([points]), (1.0, 0.4), none, best=best).to_dict()
+    assert any("exact funnel" in str(rows) for rows in chart["datasets"].values())
+    task = Task(read_table(people()), "secret", ("<b>tells</b>",), "people")
+    line = exact(task, ("<b>tells</b>",))
+    assert line is not None
+    assert line["low"].is_monotonic_increasing
+    assert exact(task, ("noise",)) is None  # numbers: not exact
+    assert exact(task, ("<b>tells</b>", "noise")) is None
 
 
 @pytest.mark.parametrize(
