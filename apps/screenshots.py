@@ -11,9 +11,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from apps.browser import Visit, chromium, server, visit
 
-WIDTH = 1280
+WIDTH, TALLEST = 1440, 1300
 
 
 def explained(page: Visit) -> None:
@@ -35,6 +37,13 @@ def explorer(page: Visit) -> None:
         page.ready()
 
 
+def small(path: Path) -> None:
+    """Pack a picture as tightly as PNG can."""
+    with Image.open(path) as picture:
+        plain = picture.convert("RGB")
+    plain.save(path, optimize=True)
+
+
 PICTURES = {"explained": explained, "funnel": funnel, "explorer": explorer}
 
 
@@ -43,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m apps.screenshots", description=__doc__)
     parser.add_argument("folder", type=Path, help="where app-<page>.png go")
     parser.add_argument("--only", choices=PICTURES, help="one page")
+    parser.add_argument("--width", type=int, default=WIDTH, help=f"of the window ({WIDTH})")
     parser.add_argument("--dark", action="store_true", help="the dark theme")
     options = parser.parse_args(arguments)
     chosen = [options.only] if options.only else list(PICTURES)
@@ -52,10 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chromium() as browser,
     ):
         for name in chosen:
-            with visit(browser, address, width=WIDTH, dark=options.dark) as page:
+            with visit(browser, address, width=options.width, dark=options.dark) as page:
                 PICTURES[name](page)
                 page.page.wait_for_timeout(1500)  # charts are drawn after the script has ended
-                page.shot(options.folder / f"app-{name}.png", tallest=1250)
+                path = options.folder / f"app-{name}{'-dark' if options.dark else ''}.png"
+                page.shot(path, tallest=TALLEST)
+                small(path)
                 if page.errors:
                     sys.stderr.write(f"{name}: {page.errors}\n")
                     return 1
