@@ -12,8 +12,9 @@ import itertools
 import math
 import os
 import sys
+import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -68,9 +69,9 @@ def tasks(
     noises: tuple[str, ...], strategies: tuple[str, ...],
 ) -> Iterator[Task]:  # fmt: skip
     """All runs, those that are compared next to each other."""
-    for seed in seeds:
-        for family in families:
-            for start in range(starts):
+    for start in range(starts):
+        for seed in seeds:
+            for family in families:
                 for sensor in sensors:
                     for noise in noises:
                         for strategy in strategies:
@@ -154,24 +155,43 @@ def group(members: list[Task]) -> list[dict[str, Any]]:
     return [once(task) for task in members]
 
 
-def run_all(wanted: list[Task], path: Path, processes: int) -> list[dict[str, Any]]:
+def work(groups: list[list[Task]], processes: int, minutes: float) -> Iterator[dict[str, Any]]:
+    """Rows as they come; no group is begun after so many minutes."""
+    ends = time.monotonic() + 60.0 * minutes
+    if processes == 1:
+        for task in itertools.chain.from_iterable(groups):
+            if time.monotonic() >= ends:
+                return
+            yield once(task)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        left = iter(groups)
+        running = {pool.submit(group, members) for members in itertools.islice(left, processes)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield from future.result()
+            if time.monotonic() < ends:
+                running |= {pool.submit(group, g) for g in itertools.islice(left, len(done))}
+
+
+def run_all(
+    wanted: list[Task], path: Path, processes: int, minutes: float = math.inf
+) -> list[dict[str, Any]]:
     """Run what the CSV does not hold yet; all its rows that were wanted."""
     path.parent.mkdir(parents=True, exist_ok=True)
     done = {tuple(row[k] for k in KEY) for row in read(path)} if path.exists() else set()
     missing = [t for t in wanted if t.key() not in done]
+    groups = [list(g) for _, g in itertools.groupby(missing, key=lambda t: t.key()[:-1])]
     new = not path.exists()
-    with path.open("a", newline="") as file, ProcessPoolExecutor(processes) as pool:
+    with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, FIELDS)
         if new:
             writer.writeheader()
-        groups = [list(g) for _, g in itertools.groupby(missing, key=lambda t: t.key()[:-1])]
-        futures = [pool.submit(group, members) for members in groups]
-        with tqdm(total=len(missing), file=sys.stderr, leave=False, unit="run") as bar:
-            for future in as_completed(futures):
-                for row in future.result():
-                    writer.writerow({k: _short(v) for k, v in row.items()})
-                    bar.update()
-                file.flush()
+        rows = work(groups, processes, minutes)
+        for row in tqdm(rows, total=len(missing), file=sys.stderr, leave=False, unit="run"):
+            writer.writerow({k: _short(v) for k, v in row.items()})
+            file.flush()
     keys = {t.key() for t in wanted}
     return [row for row in read(path) if tuple(row[k] for k in KEY) in keys]
 
@@ -307,6 +327,9 @@ def rows(argv: list[str]) -> list[dict[str, object]]:
     parser.add_argument("--all", action="store_true", help="every sensor, noise off and on")
     parser.add_argument("--csv", type=Path, default=Path("out/bench_explore.csv"))
     parser.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) // 2))
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="begin no run after so long; go on later"
+    )
     options = parser.parse_args(argv)
     sensors = tuple(SENSORS) if options.all else tuple(options.sensors)
     noises = tuple(NOISES) if options.all else tuple(options.noises)
@@ -315,4 +338,4 @@ def rows(argv: list[str]) -> list[dict[str, object]]:
     wanted = list(
         tasks(tuple(options.families), seeds, options.starts, sensors, noises, strategies)
     )
-    return summary(run_all(wanted, options.csv, options.processes), strategies)
+    return summary(run_all(wanted, options.csv, options.processes, options.minutes), strategies)
