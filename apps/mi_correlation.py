@@ -135,7 +135,7 @@ def results(
         st.warning("One of the two is constant, so it tells nothing.")
         return
     estimates = [estimate(x, y, m) for m in methods]
-    best = {"best reading of I [bit]": max(e.value for e in estimates)} if estimates else {}
+    best = {"largest reading of I [bit]": max(e.value for e in estimates)} if estimates else {}
     metrics(
         {"Pearson correlation": float(pearsonr(x, y).statistic),
          "Spearman correlation": float(spearmanr(x, y).statistic), **best}

@@ -62,7 +62,10 @@ def show() -> None:
     chapter(
         "Estimator playground",
         "From a sample the information has to be **estimated**, and every method errs in its own "
-        "way. These distributions have a known truth, so the error can be seen.",
+        "way. These distributions have a known truth, so the error can be seen. The formula is that "
+        "of *ksg*: it counts the $n_x$ and $n_y$ neighbours on each side that are nearer than the "
+        "$k$-th nearest of the pair.",
+        r"\hat I_{\mathrm{KSG}}=\psi(k)+\psi(n)-\big\langle\psi(n_x+1)+\psi(n_y+1)\big\rangle",
     )
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -105,4 +108,5 @@ def show() -> None:
             },
         )  # fmt: skip
     sources("Czyż, Grabowski, Vogt, Beerenwinkel & Marx (2023), *Beyond normal*, for the panel of "
-            "distributions with known information.")  # fmt: skip
+            "distributions with known information; Kraskov, Stögbauer & Grassberger (2004) for "
+            "the formula (in nats).")  # fmt: skip

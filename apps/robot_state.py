@@ -15,7 +15,7 @@ import streamlit as st
 from robot_upload import UPLOAD, choose
 from ui import SHARED, kernel_lock
 
-from fsmi import OccupancyGrid, RangeSensor
+from fsmi import OccupancyGrid, RangeSensor, expected_ranges, monte_carlo_mi, scan_mi
 from fsmi.mapping import update
 from fsmi.planning.explorer import Explorer
 from fsmi.sim.floorplans import WORLDS, make_world
@@ -55,6 +55,25 @@ class Scene:
     def belief(self) -> OccupancyGrid:
         """What the robot knows after the scans taken so far."""
         return belief(self.world_key, self.resolution, self.prior, self.sensor, self.scans)
+
+
+@st.cache_resource(
+    show_spinner="Loading the kernels. Only the first time after an installation this takes half "
+    "a minute: they are compiled for this machine …"
+)
+def kernels_loaded() -> bool:
+    """Every kernel of the first tab, run once on a tiny map: the words are shown but once."""
+    grid, sensor = OccupancyGrid.unknown(2.0, 2.0, 0.25), RangeSensor(n_beams=8, max_range=1.0)
+    pose = (1.0, 1.0, 0.0)
+    walls = np.array([[0.1, 0.1, 1.9, 0.1]])
+    with kernel_lock():
+        known = update(grid, pose, ranges_in(walls, pose, sensor, rng=0), sensor)
+        expected_ranges(known, [pose], sensor)
+        monte_carlo_mi(known, [pose], sensor, n_maps=2, rng=0)
+        for joint in (False, True):
+            scan_mi(known, [pose], sensor, joint=joint)
+        Explorer(sensor, robot_radius=0.2).plan(known, pose)
+    return True
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
@@ -231,6 +250,7 @@ def robot_controls(
 
 def controls() -> Scene:
     """All widgets of the sidebar."""
+    kernels_loaded()
     with st.sidebar:
         st.markdown("**World**")
         world_key, resolution, prior = world_controls()

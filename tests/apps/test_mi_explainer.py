@@ -114,17 +114,17 @@ def test_conditioning_destroys_and_creates() -> None:
 def test_information_where_correlation_sees_little(shape: str) -> None:
     page = open_page(PAGE, chapter="Correlation", corr_shape=shape, corr_methods=["ksg"])
     shown = values(page)
-    assert shown["best reading of I [bit]"] > 0.5
+    assert shown["largest reading of I [bit]"] > 0.5
     if shape != "Line":
         assert abs(shown["Pearson correlation"]) < 0.5
 
 
 def test_nothing_where_there_is_nothing() -> None:
     page = open_page(PAGE, chapter="Correlation", corr_shape="Independent", corr_methods=["ksg"])
-    assert values(page)["best reading of I [bit]"] < 0.1
+    assert values(page)["largest reading of I [bit]"] < 0.1
     page.number_input(key="corr_seed").set_value(3).run()
     page.get("pills")[1].set_value([]).run()
-    assert "best reading of I [bit]" not in values(check(page))
+    assert "largest reading of I [bit]" not in values(check(page))
 
 
 def test_correlation_of_an_upload() -> None:
