@@ -23,6 +23,7 @@ from privfunnel.columns import ColumnKind
 from privfunnel.estimate import METHODS, Progress, estimate_mi
 from privfunnel.files import write_text
 from privfunnel.funnels import words as release_words
+from privfunnel.funnels.solvers import SOLVERS
 from privfunnel.funnels.table_file import check_ending, write_table
 from privfunnel.tables import Missing, Table, read_table
 
@@ -105,6 +106,13 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--sensitive", required=True, metavar="COL", help="the column to protect")
     one.add_argument("--keep", type=_names, metavar="COL,...", help="columns to release")
     one.add_argument("--budgets", type=_numbers, metavar="BITS,...", help="5 to 75 %% of the leak")
+    one.add_argument(
+        "--solver", choices=["table", "discrete", "neural"], default="table",
+        help="columns of their own, one exact code of all columns, or numbers by a net (table)",
+    )  # fmt: skip
+    one.add_argument("--algorithm", choices=["auto", *SOLVERS], help="of the solver discrete")
+    one.add_argument("--state", metavar="F", help="keep finished budgets here; goes on from them")
+    one.add_argument("--jobs", type=int, default=1, metavar="N", help="budgets at once (1)")
     one.add_argument("-o", "--output", required=True, metavar="OUT.png", help="picture")
     one.add_argument("--json", metavar="F", help="write the numbers")
 
@@ -219,14 +227,28 @@ def _release(arguments: argparse.Namespace) -> int:
 
 def _frontier(arguments: argparse.Namespace) -> int:
     from privfunnel.funnels.frontier import frontier
-    from privfunnel.funnels.picture import save_picture
+    from privfunnel.funnels.picture import check_picture, save_picture
 
-    _can_write(arguments.output, arguments.json)
+    check_picture(arguments.output)
+    _can_write(arguments.output, arguments.json, arguments.state)
+    if arguments.algorithm and arguments.solver != "discrete":
+        raise ValueError("--algorithm belongs to --solver discrete")
     keep = arguments.keep
     table = _read(arguments, None if keep is None else [*keep, arguments.sensitive])
+    secret = arguments.sensitive
+    sides: tuple[Any, Any] = (table, secret)
+    if arguments.solver != "table":
+        sides = table.without(secret).variable(), table[secret].variable
     with _bar(arguments.quiet) as progress:
         found = frontier(
-            table, arguments.sensitive, arguments.budgets, rng=arguments.seed, progress=progress
+            *sides,
+            arguments.budgets,
+            solver=arguments.solver,
+            rng=arguments.seed,
+            state=arguments.state,
+            n_jobs=arguments.jobs,
+            progress=progress,
+            **({"algorithm": arguments.algorithm} if arguments.algorithm else {}),
         )
     print("  budget  leakage  interval         utility  status")
     for row in found.rows:

@@ -115,6 +115,13 @@ class Variable:
         """Whether every row is the same."""
         return bool(np.all(self.values == self.values[:1]))
 
+    def take_columns(self, columns: list[int]) -> Variable:
+        """The same rows of some columns."""
+        discrete = tuple(self.discrete[j] for j in columns)
+        nominal = tuple(self.nominal[j] for j in columns)
+        levels = tuple(self.levels[j] for j in columns) if self.levels else ()
+        return Variable(self.values[:, columns], discrete, nominal, self.name, levels)
+
     def take(self, rows: npt.NDArray[Any]) -> Variable:
         """The same side for some rows (indices or a mask)."""
         return Variable(self.values[rows], self.discrete, self.nominal, self.name, self.levels)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import joblib
@@ -16,9 +18,11 @@ from privfunnel.cli import main
 from privfunnel.columns import Table
 from privfunnel.funnels.dropping import drop_columns
 from privfunnel.funnels.frontier import Frontier, frontier
+from privfunnel.funnels.lines import linear_line
 from privfunnel.funnels.neural import NeuralFunnel
 from privfunnel.funnels.picture import save_picture
 from privfunnel.tables import read_table
+from privfunnel.variables import as_variable
 
 
 def people(n: int = 300) -> Table:
@@ -210,3 +214,93 @@ def test_bad_input() -> None:
         frontier(table["other"].values, table["secret"].values, [])
     with pytest.raises(ValueError, match="does not fit X"):
         frontier(table["other"].values, table["secret"].values, solver="table")
+
+
+def csv_of(table: Table, path: Path) -> Path:
+    rows = zip(*(table[name].values.astype(int) for name in table.names), strict=True)
+    path.write_text("\n".join([",".join(table.names), *(",".join(map(str, r)) for r in rows)]))
+    return path
+
+
+INTERRUPTED = """
+import sys
+import privfunnel.funnels.tabular as tabular
+from privfunnel.cli import main
+from privfunnel.funnels.training import Settings
+
+tabular.Settings = lambda n_steps: Settings(n_steps=3)
+tabular.TableFunnel.__init__.__kwdefaults__["attackers"] = ("logistic",)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_control_c_and_run_again(tmp_path: Path) -> None:
+    table = csv_of(people(150), tmp_path / "t.csv")
+    state, out = tmp_path / "state.json", tmp_path / "f.png"
+    script = tmp_path / "run.py"
+    script.write_text(INTERRUPTED)
+    line = [sys.executable, "-W", "ignore", str(script), "frontier", str(table)]
+    line += ["--sensitive", "secret", "--keep", "telling", "--budgets", "0.1,0.2,0.3,0.4"]
+    line += ["--state", str(state), "-o", str(out)]
+    first = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 120.0
+    while not state.exists() and time.monotonic() < end and first.poll() is None:
+        time.sleep(0.02)
+    first.send_signal(signal.SIGINT)
+    errors = first.communicate(timeout=60)[1]
+    assert first.returncode == 130, errors[-2000:]
+    assert errors.strip() == "privfunnel: interrupted"
+    assert not out.exists()
+    before = json.loads(state.read_text())["results"]
+    assert 1 <= len(before) < 4
+    again = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr[-2000:]
+    after = json.loads(state.read_text())["results"]
+    assert len(after) == 4
+    assert {key: after[key] for key in before} == before
+    assert out.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_discrete_command_with_two_budgets_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = csv_of(people(), tmp_path / "t.csv")
+    out, numbers = tmp_path / "f.svg", tmp_path / "f.json"
+    line = ["frontier", str(table), "--sensitive", "secret", "--keep", "telling,half"]
+    line += ["--solver", "discrete", "--algorithm", "ratio_greedy", "--budgets", "0.1,0.3"]
+    assert main([*line, "--jobs", "2", "-o", str(out), "--json", str(numbers)]) == 0
+    found = json.loads(numbers.read_text())
+    assert found["solver"] == "discrete"
+    assert {"funnel", "bottleneck", "randomised response"} == set(found["edges"])
+    assert [r["name"] for r in found["references"]] == [
+        "telling, half as it is",
+        "less 1 of 2 columns",
+    ]
+    assert found["references"][0]["leakage"] > found["references"][1]["leakage"]
+    assert "<svg" in out.read_text()
+    bad = ["frontier", str(table), "--sensitive", "secret", "-o"]
+    assert main([*bad, str(out), "--algorithm", "dc"]) == 2
+    assert main([*bad, str(tmp_path / "f.gif")]) == 2
+    assert main([*bad, str(out), "--jobs", "0"]) == 2
+    errors = capsys.readouterr().err
+    assert "belongs to --solver discrete" in errors
+    assert "ending must be" in errors
+    assert "jobs must be a number" in errors
+
+
+def test_lines_of_tables_and_of_numbers(of_table: Frontier) -> None:
+    line = of_table.edges["randomised response"]
+    utilities, leaks = zip(*line, strict=True)
+    assert line[0] == (0.0, 0.0)
+    assert utilities == tuple(sorted(utilities))
+    assert leaks[-1] > 0.4 > 0.2 > leaks[1]
+    rng = np.random.default_rng(0)
+    s = rng.normal(size=300)
+    x = 0.8 * s + 0.6 * rng.normal(size=300)
+    known = linear_line(as_variable(x), as_variable(s), 2.0)
+    assert known is not None
+    rho = np.corrcoef(x, s)[0, 1]
+    exact = -0.5 * np.log2(1 - rho**2 * (1 - 2.0 ** (-2 * 2.0)))
+    assert known[-1] == pytest.approx((2.0, exact), abs=1e-6)
+    assert linear_line(as_variable(np.stack([x, 2 * x], axis=1)), as_variable(s), 1.0) is None
+    assert linear_line(as_variable(np.array(["a", "b"] * 50)), as_variable(s[:100]), 1.0) is None

@@ -13,8 +13,11 @@ from typing import Any, Literal, Self, final
 import numpy as np
 
 from privfunnel.columns import Table
+from privfunnel.entropy import entropy, mutual_information
 from privfunnel.estimate import Estimate, Progress, Rng
 from privfunnel.funnels.fresh import Status, status_of
+from privfunnel.funnels.groups import check_width
+from privfunnel.funnels.lines import linear_line, response_line
 from privfunnel.funnels.mechanisms import (
     Mechanism,
     Source,
@@ -26,7 +29,7 @@ from privfunnel.funnels.mechanisms import (
 from privfunnel.funnels.posteriors import Goal
 from privfunnel.funnels.solvers import solve_all
 from privfunnel.funnels.sweep import fingerprint, sweep
-from privfunnel.variables import Variable, as_variable
+from privfunnel.variables import Codes, Variable, as_variable
 
 Solver = Literal["auto", "discrete", "neural", "table"]
 # Above this many values a discrete X is given to a net.
@@ -81,8 +84,9 @@ class Frontier:
     ----------
     rows : one for each budget.
     references : simpler releases, such as dropping columns.
-    edges : curves (utility, leakage) of a known table: "funnel", "bottleneck" and "randomised
-        response", which keeps a value or draws any other (local differential privacy).
+    edges : curves (utility, leakage): of a known table "funnel" and "bottleneck"; "randomised
+        response", which keeps a value or draws any other (local differential privacy; of a table
+        with columns on each column); of numbers "linear", the linear release if they are Gaussian.
     solver : what made the rows.
     utility_name : what the utility axis shows.
     """
@@ -197,6 +201,8 @@ def frontier(
             "arrays"
         )
     wanted = None if budgets is None else _checked(budgets)
+    if n_jobs == 0:
+        raise ValueError("n_jobs must be a number of jobs, or -1 for one a processor, not 0")
     if state is not None and not isinstance(rng, int):
         raise ValueError(f"with a state the seed must be a whole number, not {rng!r}")
     run = _Run(rng, progress or (lambda share, words: None), state, n_jobs, options)
@@ -239,6 +245,12 @@ def _discrete(X: Any, S: Any, budgets: list[float] | None, run: _Run) -> Frontie
     np.add.at(joint, (s, x), 1.0 / len(x))
     source = Source(joint)
     wanted = budgets or _shares(source.leak / _BIT)
+    top = entropy(joint.sum(axis=1))
+    if wanted[-1] > top * (1 + 1e-9):
+        raise ValueError(
+            f"budget is {wanted[-1]:g}; {top:.4g} is all there is to know about the sensitive "
+            "column, so every release is within it"
+        )
     algorithm = run.options.get("algorithm", "auto")
     if set(run.options) - {"algorithm"}:
         raise TypeError(f"a discrete frontier takes the option algorithm, not {run.options}")
@@ -258,9 +270,27 @@ def _discrete(X: Any, S: Any, budgets: list[float] | None, run: _Run) -> Frontie
         "bottleneck": _points(hull([*above, erasure(source), identity(source)], upper=True)),
         "randomised response": _points(randomised_response(source)),
     }
-    everything = Reference("X as it is", source.leak / _BIT, source.h_x / _BIT)
+    references = _dropped_values(as_variable(X, name="X"), s)
     run.tell(1.0, "done")
-    return Frontier(tuple(rows), (everything,), edges, "discrete", "I(X;Z)")
+    return Frontier(tuple(rows), references, edges, "discrete", "I(X;Z)")
+
+
+def _dropped_values(x: Variable, s: Codes) -> tuple[Reference, ...]:
+    """X less its most telling columns, one after the other, by its counts."""
+    alone = [_told(x.take_columns([j]), s)[0] for j in range(x.dim)]
+    order = sorted(range(x.dim), key=lambda j: -alone[j])
+    found = []
+    for k in range(x.dim):
+        left = [j for j in range(x.dim) if j not in order[:k]]
+        name = f"{x.name} as it is" if k == 0 else f"less {k} of {x.dim} columns"
+        found.append(Reference(name, *_told(x.take_columns(left), s)))
+    return tuple(found)
+
+
+def _told(x: Variable, s: Codes) -> tuple[float, float]:
+    joint = np.zeros((int(s.max()) + 1, x.n_levels))
+    np.add.at(joint, (s, x.codes), 1.0 / len(s))
+    return mutual_information(joint), entropy(joint.sum(axis=0))
 
 
 def _exact(nats: float, n: int) -> Estimate:
@@ -281,7 +311,10 @@ def _neural(X: Any, S: Any, budgets: list[float] | None, run: _Run) -> Frontier:
         budgets = _shares(raw.to_base(2).value)
     one = partial(_neural_row, x, s, run.rng, run.options)
     key = fingerprint(x.values, s.values, run.rng, sorted(run.options.items()))
-    return Frontier(run.sweep(budgets, one, key), (), {}, "neural", "I(X;Z)")
+    rows = run.sweep(budgets, one, key)
+    linear = linear_line(x, s, max(row.utility.value for row in rows))
+    edges = {} if linear is None or run.options.get("utility") == "task" else {"linear": linear}
+    return Frontier(rows, (), edges, "neural", "I(X;Z)")
 
 
 def _neural_row(
@@ -296,7 +329,9 @@ def _neural_row(
 def _table(X: Table, S: str, budgets: list[float] | None, run: _Run) -> Frontier:
     from privfunnel.funnels.dropping import drop_columns
 
+    check_width(X.names, S)
     dropped = drop_columns(X, S, rng=run.rng, progress=_part(run.tell, 0, 8))
+    response = response_line(X, S, rng=run.rng, progress=_part(run.tell, 1, 8))
     wanted = budgets or _shares(dropped[0].leakage)
     # From loose to tight: each budget starts where the one before ended.
     one = partial(_table_row, X, S, run.rng, run.options, [] if run.n_jobs == 1 else None)
@@ -304,7 +339,7 @@ def _table(X: Table, S: str, budgets: list[float] | None, run: _Run) -> Frontier
     rows = run.sweep(list(reversed(wanted)), one, key)
     references = tuple(Reference(d.name, d.leakage, d.utility) for d in dropped)
     name = "sum of I(X_j;Z_j) over columns"
-    return Frontier(rows, references, {}, "table", name)
+    return Frontier(rows, references, {"randomised response": response}, "table", name)
 
 
 def _table_row(

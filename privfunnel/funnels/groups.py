@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self, final
 
@@ -12,6 +13,8 @@ from privfunnel.entropy import FloatArray
 from privfunnel.variables import Codes
 
 MOST_GROUPS = 24
+# Columns of one release: more take too long to train on, and too many people to tell apart.
+MOST_COLUMNS = 200
 # People per group below which numbers are cut into fewer bins and rare names put together.
 PEOPLE_PER_GROUP = 12
 # A bin of numbers is redrawn between these quantiles of its own values: no single person's
@@ -153,6 +156,17 @@ class Groups:
             np.asarray(content["weights"], dtype=np.float64),
             np.asarray(content["knots"], dtype=np.float64).reshape(-1, len(_INNER)),
             content["decimals"],
+        )
+
+
+def check_width(names: Iterable[str], sensitive: str) -> None:
+    """ValueError if there are more columns than a table release is trained on."""
+    n = sum(name != sensitive for name in names)
+    if n > MOST_COLUMNS:
+        raise ValueError(
+            f"{n:,} columns are more than a table release is trained on ({MOST_COLUMNS}): name "
+            "those to release with keep (on the command line --keep), or release numbers by "
+            "NeuralFunnel, which takes any number of columns"
         )
 
 

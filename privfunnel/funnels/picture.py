@@ -40,11 +40,17 @@ def draw(found: Frontier, ax: Any = None) -> Any:
     return ax
 
 
-def save_picture(found: Frontier, path: str | os.PathLike[str]) -> None:
-    """Write the picture to a .png, .svg or .pdf file, whole or not at all."""
+def check_picture(path: str | os.PathLike[str]) -> str:
+    """The ending of a picture file; ValueError if it is none that can be written."""
     suffix = Path(path).suffix.lower()
     if suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"cannot write {path}: the ending must be .png, .svg or .pdf")
+    return suffix
+
+
+def save_picture(found: Frontier, path: str | os.PathLike[str]) -> None:
+    """Write the picture to a .png, .svg or .pdf file, whole or not at all."""
+    suffix = check_picture(path)
     ax = draw(found)
     buffer = io.BytesIO()
     try:
@@ -56,15 +62,21 @@ def save_picture(found: Frontier, path: str | os.PathLike[str]) -> None:
     write_bytes(path, buffer.getvalue())
 
 
+_LINES = {
+    "randomised response": "randomised response (local DP)",
+    "linear": "linear release of Gaussian numbers",
+}
+
+
 def _edges(found: Frontier, ax: Any) -> None:
-    if not found.edges:
+    for name, label in _LINES.items():
+        if name in found.edges:
+            x, y = zip(*found.edges[name], strict=True)
+            ax.plot(x, y, color=GREY, lw=1.2, ls="-.", label=label)
+    if "funnel" not in found.edges:
         return
     (x_low, low), (x_up, up) = (zip(*found.edges[k], strict=True) for k in ("funnel", "bottleneck"))
     ax.plot(x_up, up, color=OTHER, lw=1.2, ls="--", label="bottleneck: the worst for its utility")
-    if "randomised response" in found.edges:
-        response = found.edges["randomised response"]
-        x, y = zip(*response, strict=True)
-        ax.plot(x, y, color=GREY, lw=1.2, ls="-.", label="randomised response (local DP)")
     ax.plot(x_low, low, color=FUNNEL, lw=1.5, label="funnel: the best for its utility")
     ax.fill(
         (*x_low, *reversed(x_up)),
@@ -79,7 +91,7 @@ def _edges(found: Frontier, ax: Any) -> None:
 def _rows(found: Frontier, ax: Any) -> None:
     x = [r.utility.value for r in found.rows]
     y = [r.leakage.value for r in found.rows]
-    if not found.edges:
+    if "funnel" not in found.edges:
         ax.plot(x, y, color=FUNNEL, lw=1.5)
     exact = all(r.leakage.lower == r.leakage.upper for r in found.rows)
     if not exact:

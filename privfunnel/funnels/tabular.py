@@ -23,7 +23,7 @@ from privfunnel.funnels.fresh import (
     secret_codes,
     status_of,
 )
-from privfunnel.funnels.groups import Groups
+from privfunnel.funnels.groups import Groups, check_width
 from privfunnel.funnels.model_file import save_model
 from privfunnel.variables import Codes
 
@@ -353,6 +353,7 @@ def _chosen(table: Table, sensitive: str, keep: Iterable[str] | None) -> Table:
         raise ValueError(f"the sensitive column {sensitive!r} is among the columns to keep")
     if not names:
         raise ValueError("no column to keep")
+    check_width(names, sensitive)
     chosen = table.select(names)
     for column in chosen:
         if column.variable.constant:

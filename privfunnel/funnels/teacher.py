@@ -18,7 +18,8 @@ from privfunnel.funnels.encoding import Encoding
 from privfunnel.funnels.forest import Forest, loss
 from privfunnel.variables import Codes, Variable
 
-N_FOLDS = 3
+# Folds of few people, and of more than so many.
+_FOLDS_OF_FEW, _FOLDS_OF_MANY, _MANY = 6, 3, 3000
 # Strength of the linear model: the one the people of validation like best.
 _PENALTIES = (0.01, 0.1, 1.0)
 _VALIDATION = 0.2
@@ -42,9 +43,10 @@ class Predictor:
         validation[rng.choice(len(x), 2, replace=False)] = (True, False)
         encoding = Encoding.fit(x.take(np.flatnonzero(~validation)))
         inputs = np.hstack([encoding.apply(x.values), np.ones((len(x), 1))])
-        weights = _linear(inputs, target, validation, discrete)
+        weights, penalty = _linear(inputs, target, validation, discrete)
         forest = Forest.fit(x, target, inputs @ weights, validation, discrete=discrete, rng=rng)
-        return cls(encoding, weights, forest)
+        # What was chosen on some people is fitted to all of them.
+        return cls(encoding, _line(inputs, target, penalty, discrete), forest)
 
     def apply(self, values: FloatArray) -> FloatArray:
         """Scores (n, k) of people (n, d)."""
@@ -83,13 +85,14 @@ class Teacher:
         """Learn from the people of training; also their own scores, each from other folds."""
         side = x.take(fit)
         made, scores = [], []
+        n_folds = _FOLDS_OF_MANY if len(fit) > _MANY else _FOLDS_OF_FEW
         for answer in answers:
             target, discrete = _target(answer.take(fit))
             strata = target.argmax(axis=1) + (target[:, 0] > 0)
-            fold = folds(strata, N_FOLDS, rng)
+            fold = folds(strata, n_folds, rng)
             said = np.empty(target.shape)
             predictors = []
-            for f in range(N_FOLDS):
+            for f in range(n_folds):
                 rows = np.flatnonzero(fold != f)
                 one = Predictor.fit(side.take(rows), target[rows], discrete, rng)
                 own = np.flatnonzero(fold == f)
@@ -98,6 +101,11 @@ class Teacher:
             made.append(tuple(predictors))
             scores.append(said)
         return cls(tuple(made)), np.hstack(scores)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Number of scores of each answer."""
+        return tuple(side[0].weights.shape[1] for side in self.predictors)
 
     def apply(self, values: FloatArray) -> FloatArray:
         """Scores (n, width) of new people: the mean of all folds."""
@@ -130,17 +138,22 @@ def _target(answer: Variable) -> tuple[FloatArray, bool]:
     return np.eye(int(kept.max()) + 1)[kept], True
 
 
-def _linear(inputs: FloatArray, target: FloatArray, validation: Any, discrete: bool) -> FloatArray:
-    """Weights (d + 1, k) of the linear model that the people of validation like best."""
-    train = ~validation
-    best: tuple[float, FloatArray] | None = None
+def _linear(
+    inputs: FloatArray, target: FloatArray, validation: Any, discrete: bool
+) -> tuple[FloatArray, float]:
+    """Weights (d + 1, k) and penalty of the linear model that validation likes best."""
+    best: tuple[float, FloatArray, float] | None = None
     for penalty in _PENALTIES:
-        made = (_logistic if discrete else _ridge)(inputs[train], target[train], penalty)
+        made = _line(inputs[~validation], target[~validation], penalty, discrete)
         surprise = loss(inputs[validation] @ made, target[validation], discrete)
         if best is None or surprise < best[0]:
-            best = surprise, made
+            best = surprise, made, penalty
     assert best is not None
-    return best[1]
+    return best[1], best[2]
+
+
+def _line(inputs: FloatArray, target: FloatArray, penalty: float, discrete: bool) -> FloatArray:
+    return (_logistic if discrete else _ridge)(inputs, target, penalty)
 
 
 def _ridge(inputs: FloatArray, target: FloatArray, penalty: float) -> FloatArray:
