@@ -193,8 +193,6 @@ def _explore(arguments: argparse.Namespace) -> int:
     if arguments.three_d:
         if arguments.return_home or arguments.dump:
             raise ValueError("--return-home and --dump are for 2-D: leave them out with --3d")
-        if arguments.rrd:
-            raise ValueError("--rrd is for 2-D: leave it out with --3d")
         with _bar(arguments.quiet) as progress:
             report = cli3d.fly(arguments, progress)
         print(report)

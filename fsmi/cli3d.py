@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,6 +85,7 @@ def check_outputs(arguments: argparse.Namespace) -> None:
         ("--output", arguments.output, (".json",)),
         ("--png", arguments.png, (".png",)),
         ("--map", arguments.map, (".bt", ".ot")),
+        ("--rrd", arguments.rrd, (".rrd",)),
     ):
         if path and Path(path).suffix.lower() not in endings:
             raise ValueError(f"{option} {path}: the name must end in {' or '.join(endings)}")
@@ -99,6 +101,8 @@ def fly(arguments: argparse.Namespace, progress: Progress) -> str:
     from fsmi.planning.explorer3d import Explorer3D
     from fsmi.sim.coverage3d import Coverage3D
     from fsmi.sim.flight import SimulatedFlyer, explore_3d
+    from fsmi.sim.rerun_log import recording
+    from fsmi.sim.rerun_log3d import FlightLog
     from fsmi.voxels import VoxelMap
 
     check_outputs(arguments)
@@ -108,18 +112,24 @@ def fly(arguments: argparse.Namespace, progress: Progress) -> str:
     explorer = Explorer3D(
         sensor, robot_radius=radius, max_distance=arguments.budget, rng=arguments.seed
     )
-    result = explore_3d(
-        robot,
-        VoxelMap.unknown(world.voxels.bounds, resolution),
-        explorer,
-        coverage=Coverage3D(world, sensor, resolution, robot_radius=radius),
-        max_steps=arguments.max_steps,
-        progress=progress,
-    )
+    with ExitStack() as files:
+        log = None
+        if arguments.rrd:
+            log = FlightLog(files.enter_context(recording(arguments.rrd)))
+        result = explore_3d(
+            robot,
+            VoxelMap.unknown(world.voxels.bounds, resolution),
+            explorer,
+            coverage=Coverage3D(world, sensor, resolution, robot_radius=radius),
+            max_steps=arguments.max_steps,
+            progress=progress,
+            each=None if log is None else log.add,
+        )
     _write(arguments, world, sensor, result)
     if arguments.map:
         save_octomap(result.voxels, arguments.map)
-    written = [p for p in (arguments.output, arguments.png, arguments.map) if p]
+    files_made = (arguments.output, arguments.png, arguments.rrd, arguments.map)
+    written = [path for path in files_made if path]
     return "\n".join([_report(world, result), *(f"wrote {path}" for path in written)])
 
 
