@@ -18,6 +18,7 @@ BENCHMARKS = {
         "kernels of a beam, poses and whole maps",
     ),
     "voxels": (("fsmi_voxels",), "3-D: rays, information by runs, memory, files; OctoMap"),
+    "flights": (("flights",), "3-D exploration of generated houses and caves"),
     "meaning": (("fsmi_meaning",), "what the measures claim against the truth; no timings"),
     "mi": (("mi_panel",), "estimators over tasks with known information; resumable"),
     "audit": (("audit",), "audits: full, out of core (--rows), and on known leakage (--repeat)"),

@@ -69,6 +69,19 @@ def test_gaps_in_a_wall_are_closed_and_crumbs_beside_it_dropped() -> None:
     assert space.prior == unknown_prior(0.1)
 
 
+def test_openings_narrower_than_asked_are_closed() -> None:
+    p = np.full((20, 20, 20), 0.05)
+    p[:, :, 10] = 0.9
+    p[8:11, 8:11, 10] = 0.5  # three voxels wide
+    p[:, :, 11:] = 0.5
+    voxels = VoxelMap.from_dense(p, 0.1)
+    assert not classify_3d(voxels).solid[8:11, 8:11, 10].any()
+    assert not classify_3d(voxels, gap=0.2).solid[9, 9, 10]
+    assert classify_3d(voxels, gap=0.4).solid[8:11, 8:11, 10].all()
+    with pytest.raises(ValueError, match="gap is nan"):
+        classify_3d(voxels, gap=math.nan)
+
+
 @pytest.mark.parametrize("radius", [0.1, 0.25, 0.3])
 def test_room_for_a_body(radius: float) -> None:
     rng = np.random.default_rng(2)
@@ -286,6 +299,24 @@ def test_a_goal_that_teaches_nothing_is_given_up() -> None:
     assert len(set(goals)) == len(goals)
 
 
+def test_a_long_flight_for_little_is_not_worth_it() -> None:
+    voxels = box_map((10, 10, 40), (slice(1, 9), slice(1, 9), slice(1, 37)))
+    poses = [(1.0, 1.0, 1.0, 0.0), (1.3, 1.0, 1.0, 0.0)]
+    known = voxels.to_dense(dtype=float)
+    known[3:7, 3:7, :1] = 0.05
+    later = VoxelMap.from_dense(known, 0.2)
+    plans = []
+    for rate in (0.0, 0.9):
+        explorer = Explorer3D(
+            LIDAR, robot_radius=0.2, min_information=1.0, min_rate=rate, clear_start=0.0, rng=0
+        )
+        explorer.plan(voxels, poses[0])
+        explorer._first = 1e6  # a rich beginning
+        plans.append(explorer.plan(later, poses[1]))
+    assert [plan.status for plan in plans] == ["go", "done"]
+    assert "worth it" in plans[1].reason
+
+
 def test_budget_and_being_walled_in() -> None:
     voxels = box_map((10, 20, 20), (slice(1, 9), slice(1, 19), slice(1, 10)))
     explorer = Explorer3D(LIDAR, robot_radius=0.2, max_distance=1.0, rng=0)
@@ -302,6 +333,8 @@ def test_budget_and_being_walled_in() -> None:
         ({"robot_radius": 0.0}, "robot_radius is 0"),
         ({"robot_radius": 0.2, "max_distance": 0.0}, "max_distance is 0"),
         ({"robot_radius": 0.2, "min_information": -1.0}, "min_information is -1"),
+        ({"robot_radius": 0.2, "min_rate": 1.0}, "min_rate is 1"),
+        ({"robot_radius": 0.2, "min_rate": math.nan}, "min_rate is nan"),
         ({"robot_radius": 0.2, "plan_beams": 0}, "plan_beams is 0"),
         ({"robot_radius": 0.2, "spacing": math.nan}, "spacing is nan"),
     ],

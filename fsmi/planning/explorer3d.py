@@ -57,6 +57,9 @@ class Explorer3D:
     min_information : float, optional
         Views that promise less [bit] are not worth a flight. Default: what a cube of unknown
         voxels twice as wide as the robot holds; the shadow behind every box holds less.
+    min_rate : float
+        Flights that promise less information a metre than this share of what a metre has told so
+        far are not worth it, either: the last crumbs of a house lie at its far ends.
     max_distance : float, optional
         Distance [m] the robot may fly in all; then "budget".
     clear_start : float, optional
@@ -76,6 +79,7 @@ class Explorer3D:
         prior: float | None = None,
         spacing: float | None = None,
         min_information: float | None = None,
+        min_rate: float = 0.01,
         max_distance: float = math.inf,
         clear_start: float | None = None,
         plan_beams: int = 1000,
@@ -87,13 +91,15 @@ class Explorer3D:
             raise ValueError(f"robot_radius is {robot_radius}; need a positive number of metres")
         if min_information is not None and not min_information > 0.0:
             raise ValueError(f"min_information is {min_information}; need a positive number [bit]")
+        if not 0.0 <= min_rate < 1.0:
+            raise ValueError(f"min_rate is {min_rate}; need a share in [0, 1)")
         if not max_distance > 0.0:
             raise ValueError(f"max_distance is {max_distance}; need a positive number of metres")
         if plan_beams < 1:
             raise ValueError(f"plan_beams is {plan_beams}; need at least 1")
         self.sensor, self.robot_radius = sensor, float(robot_radius)
         self.prior, self.min_information = prior, min_information
-        self.max_distance = float(max_distance)
+        self.min_rate, self.max_distance = float(min_rate), float(max_distance)
         self.clear_start = 3.0 * robot_radius if clear_start is None else float(clear_start)
         self.free_below, self.occupied_above = free_below, occupied_above
         self._view = coarse(sensor, plan_beams)
@@ -101,6 +107,7 @@ class Explorer3D:
         self.travelled = 0.0
         self._last: tuple[Pose3D, float] | None = None
         self._start: Pose3D | None = None
+        self._first = 0.0  # entropy of the belief when the first plan was made [bit]
         self._goal: tuple[Pose3D, float] | None = None  # and the information it promised
         self._spent: list[tuple[float, float, float]] = []
         self._values: dict[tuple[float, ...], tuple[float, float]] = {}  # place: yaw, bits
@@ -116,6 +123,7 @@ class Explorer3D:
             free_below=self.free_below,
             occupied_above=self.occupied_above,
             opaque=self._memory.opaque(voxels, self.free_below),
+            gap=2.0 * self.robot_radius,
         )
 
     def room(self, space: Space, pose: npt.ArrayLike) -> Mask:
@@ -176,7 +184,7 @@ class Explorer3D:
         """Count the distance; give up a goal that was reached and told next to nothing."""
         entropy = space.entropy()
         if self._start is None:
-            self._start = pose
+            self._start, self._first = pose, entropy
         if self._last is not None:
             self.travelled += math.dist(self._last[0][:3], pose[:3])
             if self._goal is not None:
@@ -272,11 +280,23 @@ class Explorer3D:
             told = float(along_path(space, path[1:] if len(path) > 1 else path, self._view).sum())
             boost = rate[m] * (cost[m] + SETTLE) / bits[m]  # the hysteresis
             flights.append((boost * told / (cost[m] + SETTLE), told, path, float(cost[m])))
-        _, told, path, length = max(flights, key=lambda flight: flight[0])
+        best, told, path, length = max(flights, key=lambda flight: flight[0])
+        worth = max(best, rate.max()) * (length + SETTLE)
+        lowest = self.min_rate * self._mean_rate(space) * (length + SETTLE)
+        if worth < lowest:
+            text = (
+                f"the best flight, {length:.1f} m, promises {worth:.1f} bit; worth it: {lowest:.1f}"
+            )
+            return Plan3D("done", reason=text)
         goal = tuple(path[-1].tolist())
         self._goal = (goal, told)
         text = f"{told:.0f} bit along {length:.1f} m, the best of {int(good.sum())} views"
         return Plan3D("go", path, goal, told, length, int(good.sum()), text)
+
+    def _mean_rate(self, space: Space) -> float:
+        """What a metre has told so far [bit/m]; 0 before the first."""
+        told = self._first - space.entropy()
+        return max(0.0, told / self.travelled) if self.travelled > 0.0 else 0.0
 
     def _flight(self, ways: Ways, place: int, yaw: float, here: Pose3D) -> Array:
         """Poses (n, 4) to a place: facing the way ahead, at the end what the view is for."""

@@ -30,7 +30,7 @@ class Space:
     open : bool array
         Unknown voxels that are worth a look: not `solid`.
     solid : bool array
-        Where a beam is expected to end: the occupied voxels with gaps of up to two voxels closed,
+        Where a beam is expected to end: the occupied voxels with narrow gaps between them closed,
         and the unknown voxels beside them that lie in no 3 x 3 x 3 block of unknown ones (what
         beams that graze a wall leave behind).
     belief : VoxelMap
@@ -83,10 +83,12 @@ def classify_3d(
     free_below: float = FREE_BELOW,
     occupied_above: float = OCCUPIED_ABOVE,
     opaque: Mask | None = None,
+    gap: float = 0.0,
 ) -> Space:
     """Split a map into free, occupied and unknown voxels; `prior` defaults to `unknown_prior`.
 
-    Voxels in `opaque` (D, H, W) count as solid whatever the map says.
+    Voxels in `opaque` (D, H, W) count as solid whatever the map says. Unknown gaps between occupied
+    voxels are closed up to a width of `gap` [m], two voxels at least.
     """
     if not 0.0 <= free_below < 0.5 < occupied_above <= 1.0:
         raise ValueError(
@@ -105,7 +107,10 @@ def classify_3d(
     p = voxels.probabilities()
     free, occupied = (p <= free_below)[codes], (p >= occupied_above)[codes]
     unknown = ~(free | occupied)
-    solid = occupied | ~grown(~grown(occupied))
+    if not (math.isfinite(gap) and gap >= 0.0):
+        raise ValueError(f"gap is {gap}; need a number of metres of at least 0")
+    by = max(1, math.ceil(0.5 * gap / voxels.resolution - 1e-9))
+    solid = occupied | ~grown(~grown(occupied, by), by)
     rest = unknown & ~solid
     solid |= rest & ~(grown(~grown(~rest)) & rest) & grown(solid)
     solid &= ~free
