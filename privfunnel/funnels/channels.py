@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from privfunnel.entropy import FloatArray
 from privfunnel.funnels.critics import PairCritic
 from privfunnel.funnels.mixture import information_on_grid, log_densities
 
@@ -106,6 +108,11 @@ class GaussianChannel(nn.Module):
         law = self.law(x)
         mean, log_spread = law[:, : self.n_z], law[:, self.n_z :]
         return mean + log_spread.exp() * torch.randn_like(mean), law
+
+    def sample(self, law: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Draws (..., k) of laws (..., 2 k), with noise from `rng`."""
+        mean, log_spread = law[..., : self.n_z], law[..., self.n_z :]
+        return np.asarray(mean + np.exp(log_spread) * rng.normal(size=mean.shape))
 
     def utility(self, x: Tensor, z: Tensor, law: Tensor, task: Tensor | None) -> Tensor:
         """I(X;Z) by MINE or by the known noise, I(task;Z) by a predictor, or closeness to X."""

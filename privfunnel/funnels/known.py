@@ -78,7 +78,10 @@ def believed_leakage(
 
 
 def log_guesses(z: FloatArray, law: FloatArray, chances: FloatArray) -> FloatArray:
-    """ln P(group | z) by Bayes' rule on other people, (m, n); in one dimension from a table."""
+    """ln P(group | z) by Bayes' rule on other people, (m, n); from a table where one will do."""
+    if law.shape[1] == z.shape[1]:
+        table = _log_guesses(np.eye(z.shape[1]), law, chances)
+        return np.asarray(table[z.argmax(axis=1)])
     if z.shape[1] == 1 and len(z) > _TABLE:
         at = np.linspace(z.min(), z.max(), _TABLE)
         table = _log_guesses(at[:, None], law, chances)
@@ -106,8 +109,14 @@ def n_draws(n_people: int, n_laws: int, n_z: int) -> int:
 
 
 def log_likelihoods(z: FloatArray, law: FloatArray) -> FloatArray:
-    """ln p(z_i | law_j) up to a constant, (m, r)."""
+    """ln p(z_i | law_j) up to a constant, (m, r).
+
+    Laws are means and log standard deviations (r, 2 k), or log chances of codes (r, k), which z
+    has as indicators.
+    """
     k = z.shape[1]
+    if law.shape[1] == k:
+        return np.asarray(z @ law.T)
     mean, log_spread = law[:, :k], law[:, k:]
     weight = np.exp(-2.0 * log_spread)
     apart = -0.5 * (z**2 @ weight.T - 2.0 * z @ (mean * weight).T + (mean**2 * weight).sum(axis=1))
@@ -140,4 +149,18 @@ def known_noise_information(
         interval=(value - 1.96 * error, top + 1.96 * error),
         standard_error=error,
         upper_bound_nats=top,
+    )
+
+
+def known_codes_information(law: FloatArray) -> Estimate:
+    """I(X;Z) [nat] of codes with log chances law (m, n_codes), for people like these."""
+    chances = np.exp(law)
+    gains = (chances * (law - np.log(chances.mean(axis=0) + 1e-300))).sum(axis=1)
+    mean, error = float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(len(law))
+    return from_reading(
+        mean,
+        method="known chances",
+        n=len(law),
+        interval=(mean - 1.96 * error, mean + 1.96 * error),
+        standard_error=error,
     )

@@ -21,15 +21,21 @@ _TINY = 1e-30
 class Mixture(nn.Module):
     """Stands where an adversary stands; it has no weights and nothing to be taught."""
 
+    def __init__(self, *, of_codes: bool = False) -> None:
+        super().__init__()
+        self.of_codes = of_codes
+
     def reset(self) -> None:
         """Nothing to forget."""
 
     def crossed(self, z: Tensor, s: Tensor, law: Tensor) -> Tensor:
-        """I(S;Z) [nat] of chances s (2, m, n), draws z (2, m, k) and laws (2 m, 2 k), a scalar.
+        """I(S;Z) [nat] of chances s (2, m, n), draws z (2, m, k) and laws, a scalar.
 
         The chances are those of each group of S for each person: 0 and 1 where S is counted.
         """
         chances = s.flatten(0, 1)
+        if self.of_codes:
+            return shared_with_codes(law, chances)
         if z.shape[2] == 1:
             return leakage_on_grid(law, chances)
         return leakage_of_draws(z.flatten(0, 1), law, chances)
@@ -42,12 +48,28 @@ def leakage_on_grid(law: Tensor, chances: Tensor) -> Tensor:
     halves read more than the whole is taken off.
     """
     density, width = _on_grid(law)
-    half = len(law) // 2
+    return _less_bias(density, chances, width)
+
+
+def shared_with_codes(law: Tensor, chances: Tensor) -> Tensor:
+    """I(S;Z) [nat] of codes with log chances law (m, n_codes); S by its chances (m, n)."""
+    return _less_bias(law.exp(), chances, torch.ones(()))
+
+
+def information_of_codes(law: Tensor) -> Tensor:
+    """I(X;Z) [nat] of codes with log chances law (m, n_codes)."""
+    p_z = law.exp().mean(dim=0)
+    noise = (law.exp() * law).sum(dim=1).mean()
+    return noise - (p_z * torch.log(p_z + _TINY)).sum()
+
+
+def _less_bias(density: Tensor, chances: Tensor, width: Tensor) -> Tensor:
+    half = len(density) // 2
     parts = [chances[rows].T @ density[rows] for rows in (slice(None, half), slice(half, None))]
-    whole = _information((parts[0] + parts[1]) / len(law), width)
+    whole = _information((parts[0] + parts[1]) / len(density), width)
     apart = [
         _information(part / n, width)
-        for part, n in zip(parts, (half, len(law) - half), strict=True)
+        for part, n in zip(parts, (half, len(density) - half), strict=True)
     ]
     return 2.0 * whole - 0.5 * (apart[0] + apart[1])
 

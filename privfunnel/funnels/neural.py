@@ -14,14 +14,22 @@ from privfunnel.estimate import Estimate, Progress, Rng
 from privfunnel.funnels.fresh import ATTACKERS, Status, aim, check_attackers, status_of
 from privfunnel.funnels.inputs import Inputs, side_of
 from privfunnel.funnels.model_file import load_model, save_model
-from privfunnel.variables import Variable
+from privfunnel.variables import Codes, Variable
 
 try:
     import torch
 
-    from privfunnel.funnels.channels import GaussianChannel
     from privfunnel.funnels.opponents import ENGINES, Engine
-    from privfunnel.funnels.study import Plan, Study, release
+    from privfunnel.funnels.shapes import (
+        Code,
+        channel_of,
+        codes_of,
+        make_channel,
+        options_of,
+        shape_of,
+    )
+    from privfunnel.funnels.start import steps_of_task
+    from privfunnel.funnels.study import AnyChannel, Plan, Study, release
     from privfunnel.funnels.training import Trained, seeded
 except ImportError as error:  # pragma: no cover
     raise ImportError(
@@ -34,15 +42,13 @@ UTILITIES = ("auto", "mine", "channel", "task", "distortion")
 ROUNDS = 3
 # Standard deviations of the noise where the caller names none.
 _NOISE, _TASK_NOISE, _TASK_NOISE_TWO = 0.3, 0.05, 0.15
-# Frequencies of the first layer at the start, one restart after the other.
-_FREQUENCIES = (2.0, 5.0, 1.0, 3.0)
 
 
 @dataclass(frozen=True)
 class _Fitted:
     """Everything a fitted funnel holds; estimates in nats."""
 
-    channel: GaussianChannel
+    channel: AnyChannel
     inputs: Inputs
     leakage: Estimate
     utility: Estimate
@@ -69,6 +75,7 @@ class NeuralFunnel:
     utility : "mine" (a critic of I(X;Z)), "channel" (I(X;Z) from the known noise), "task", or
         "distortion" (Z is X in its own units, as close as the budget allows, with learnt noise);
         "auto" is "task" if one is given, else "channel".
+    code : "gaussian", numbers with noise, or "categorical", one of `n_codes` codes that are drawn.
     n_outputs : dimensions of Z, by default 2; for a task 1, if it has more than two levels 2; for
         a distortion those of X, whatever is given.
     noise : standard deviation of the noise, by default 0.3, for a task 0.05 (two outputs 0.15); f
@@ -90,6 +97,8 @@ class NeuralFunnel:
         *,
         engine: Engine = "auto",
         utility: Utility = "auto",
+        code: Code = "gaussian",
+        n_codes: int = 8,
         n_outputs: int | None = None,
         noise: float | None = None,
         held_out: float = 0.3,
@@ -119,6 +128,7 @@ class NeuralFunnel:
             )
         self._log, self._base = check_base(base), base
         self.budget, self._engine, self._utility = budget, engine, utility
+        self._n_codes = codes_of(code, n_codes)
         self._asked, self._shape = (n_outputs, noise), (n_outputs or 2, noise or _NOISE)
         self._held_out, self._confidence, self._n_steps = held_out, confidence, n_steps
         self._restarts, self._annealing = restarts, annealing
@@ -174,12 +184,12 @@ class NeuralFunnel:
 
     def _best_start(
         self, study: Study, inner: float, rng: np.random.Generator, progress: Progress | None
-    ) -> tuple[GaussianChannel, Trained]:
+    ) -> tuple[AnyChannel, Trained]:
         """Of all restarts the most useful one within the budget, or the one closest to it."""
-        best: tuple[tuple[bool, float], GaussianChannel, Trained] | None = None
+        best: tuple[tuple[bool, float], AnyChannel, Trained] | None = None
         share = 0.8 / self._restarts
         for i in range(self._restarts):
-            channel = self._channel(study, i)
+            channel = make_channel(study, self._shape[1], self._n_codes, start=i)
             part = _part(progress, i * share, share)
             trained = study.train(channel, inner, rng, again=False, progress=part)
             leak = study.quick(channel, rng) if self._restarts > 1 else 0.0
@@ -190,8 +200,10 @@ class NeuralFunnel:
         assert best is not None
         return best[1], best[2]
 
-    def transform(self, X: Any, rng: Rng = None, *, S: Any = None) -> FloatArray:
-        """Z (n, n_outputs) of people, with new noise in each call; S only with `use_sensitive`.
+    def transform(self, X: Any, rng: Rng = None, *, S: Any = None) -> FloatArray | Codes:
+        """Z (n, n_outputs) of people, or codes (n,), drawn anew in each call.
+
+        S is given only with `use_sensitive`.
 
         Leave `rng` alone for a real release: noise that can be drawn again is no noise. Release
         each person once.
@@ -204,10 +216,12 @@ class NeuralFunnel:
         s = None if S is None else side_of(S, "S")
         inputs = torch.from_numpy(fitted.inputs.of_variables(x, s)).float()
         z = release(fitted.channel, inputs, np.random.default_rng(rng))[1]
+        if self._n_codes is not None:
+            return np.asarray(z.argmax(axis=1))
         return fitted.inputs.original(z)
 
     def law(self, X: Any, *, S: Any = None) -> FloatArray:
-        """Means and log standard deviations of Z (n, 2 n_outputs): the channel itself.
+        """Means and log standard deviations of Z (n, 2 n_outputs), or log chances of codes.
 
         For a distortion in standard deviations of X from its mean. Who knows it gains nothing
         but what `leakage` counts already; never publish it for real people.
@@ -246,7 +260,9 @@ class NeuralFunnel:
 
     @property
     def capacity(self) -> float:
-        """No release of this shape can tell more about anything: k/2 log(1 + 1/noise^2)."""
+        """No release of this shape can tell more: k/2 log(1 + 1/noise^2), or that of its codes."""
+        if self._n_codes is not None:
+            return math.log(self._n_codes) / self._log
         n_outputs, noise = self._shape
         if self._fitted is not None and self._fitted.channel.free:
             return math.inf
@@ -264,7 +280,7 @@ class NeuralFunnel:
         meta = {
             "budget": self.budget,
             "base": self._base,
-            "shape": [channel.n_z, channel.noise, channel.free],
+            "shape": shape_of(channel),
             "inputs": fitted.inputs.to_dict(),
             "leakage": fitted.leakage.to_dict(),
             "utility": fitted.utility.to_dict(),
@@ -277,17 +293,13 @@ class NeuralFunnel:
     @classmethod
     def from_parts(cls, tensors: dict[str, Any], meta: dict[str, Any]) -> Self:
         """The funnel of a model file; use `load_funnel`."""
-        n_outputs, noise, free = meta["shape"]
         inputs = Inputs.from_dict(meta["inputs"])
-        channel = GaussianChannel(
-            inputs.width, n_outputs, noise=noise, utility="distortion" if free else "channel"
-        )
+        channel = channel_of(meta["shape"], inputs.width)
         channel.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in tensors.items()})
         channel.eval()
         funnel = cls(
             meta["budget"],
-            n_outputs=n_outputs,
-            noise=noise,
+            **options_of(channel),
             base=meta["base"],
             use_sensitive=inputs.of_s is not None,
         )
@@ -320,6 +332,8 @@ class NeuralFunnel:
             raise ValueError("utility='task' needs fit(X, S, task=...)")
         if self._utility == "distortion" and any(x.nominal):
             raise ValueError("utility='distortion' needs numbers in X: names have no distance")
+        if self._utility == "distortion" and self._n_codes is not None:
+            raise ValueError("utility='distortion' needs code='gaussian': codes have no distance")
         if self._utility != "auto":
             return self._utility
         return "channel" if goal is None else "task"
@@ -330,8 +344,8 @@ class NeuralFunnel:
         return Plan(
             engine=self._engine,
             utility=kind,
-            n_outputs=x.dim if kind == "distortion" else self._shape[0],
-            n_steps=self._n_steps or (_steps(len(x)) if kind == "task" else None),
+            n_outputs=self._n_codes or (x.dim if kind == "distortion" else self._shape[0]),
+            n_steps=self._n_steps or (steps_of_task(len(x)) if kind == "task" else None),
             annealing=self._annealing,
             attackers=self._attackers,
             confidence=self._confidence,
@@ -353,24 +367,6 @@ class NeuralFunnel:
                 f"budget is {self.budget:g}; S holds {top:.4g}, so every release is within it: "
                 "release X as it is, or give a smaller budget"
             )
-
-    def _channel(self, study: Study, start: int) -> GaussianChannel:
-        goal, kind = study.goal, study.plan.utility
-        n_task = goal.n_levels if goal is not None and goal.kind == "discrete" else 0
-        folding = kind in ("mine", "channel")
-        return GaussianChannel(
-            study.seen.width,
-            study.plan.n_outputs,
-            noise=self._shape[1],
-            utility=kind,
-            n_task=n_task,
-            frequency=_FREQUENCIES[start % len(_FREQUENCIES)] / (1.0 if folding else 2.0),
-        )
-
-
-def _steps(n_people: int) -> int:
-    # Few people's answers are learnt by heart soon.
-    return max(100, min(500, n_people // 6))
 
 
 def load_funnel(path: str | os.PathLike[str]) -> Any:

@@ -21,7 +21,13 @@ _MOST_LEVELS = 40
 
 
 def opponent(
-    s: Variable, people: Codes, engine: Engine, n_outputs: int, chances: Tensor
+    s: Variable,
+    people: Codes,
+    engine: Engine,
+    n_outputs: int,
+    chances: Tensor,
+    *,
+    of_codes: bool = False,
 ) -> tuple[Adversary | Mixture, Tensor]:
     """The opponent and the secrets of these people as it takes them.
 
@@ -30,7 +36,7 @@ def opponent(
     """
     discrete = s.kind == "discrete"
     if resolved(s, engine) == "mixture":
-        return Mixture(), chances
+        return Mixture(of_codes=of_codes), chances
     kind: Taught = "mine" if engine == "mine" else "cross_entropy"
     if discrete:
         codes = np.unique(s.codes[people], return_inverse=True)[1].astype(np.int64)

@@ -13,6 +13,7 @@ from privfunnel.estimate import Estimate, Progress
 from privfunnel.estimators.attackers import attack_all, strongest
 from privfunnel.funnels.beliefs import Beliefs
 from privfunnel.funnels.channels import GaussianChannel
+from privfunnel.funnels.code_channel import CodeChannel
 from privfunnel.funnels.encoding import Encoding
 from privfunnel.funnels.fresh import (
     SECRET_BINS,
@@ -26,6 +27,7 @@ from privfunnel.funnels.known import (
     BELIEFS,
     believed_leakage,
     known_channel,
+    known_codes_information,
     known_noise_information,
     n_draws,
 )
@@ -33,6 +35,8 @@ from privfunnel.funnels.mixture import Mixture
 from privfunnel.funnels.opponents import Engine, opponent
 from privfunnel.funnels.training import Settings, Trained, train
 from privfunnel.variables import Codes, Variable
+
+AnyChannel = GaussianChannel | CodeChannel
 
 FEWEST = 40
 # Groups a continuous secret is cut into at most: more where beliefs stand for what people have.
@@ -120,7 +124,7 @@ class Study:
 
     def train(
         self,
-        channel: GaussianChannel,
+        channel: AnyChannel,
         budget: float,
         rng: np.random.Generator,
         *,
@@ -137,6 +141,7 @@ class Study:
             self.plan.engine,
             self.plan.n_outputs,
             torch.from_numpy(held).float(),
+            of_codes=isinstance(channel, CodeChannel),
         )
         mixture = isinstance(against, Mixture)
         # Learnt noise answers a price at once: strong prices make it swing between all and nothing.
@@ -174,7 +179,7 @@ class Study:
         scores = Encoding.fit(self.goal.take(self.fit)).apply(self.goal.values[self.fit])
         return torch.from_numpy(scores[:, 0]).float()
 
-    def quick(self, channel: GaussianChannel, rng: np.random.Generator) -> float:
+    def quick(self, channel: AnyChannel, rng: np.random.Generator) -> float:
         """The largest of a few cheap readings on people of training [nat]: to steer by."""
         law, z = release(channel, self.inputs[self.fit], rng)
         half = len(z) // 2
@@ -191,7 +196,7 @@ class Study:
         return reading
 
     def fresh(
-        self, channel: GaussianChannel, confidence: float, rng: np.random.Generator
+        self, channel: AnyChannel, confidence: float, rng: np.random.Generator
     ) -> tuple[Estimate, FloatArray, FloatArray]:
         """The worst fresh attacker on the people held out [nat], their laws and releases."""
         law, z = release(channel, self.inputs[self.held], rng)
@@ -199,8 +204,10 @@ class Study:
         laws = release(channel, self.inputs[others], rng)[0]
         imagined, chances = self._imagined(channel, laws, rng)
         known = (
-            known_channel(_draws(law, len(laws), rng), codes, laws, self.counted(others)),
-            known_channel(_draws(law, len(imagined), rng), codes, imagined, chances, BELIEFS),
+            known_channel(_draws(channel, law, len(laws), rng), codes, laws, self.counted(others)),
+            known_channel(
+                _draws(channel, law, len(imagined), rng), codes, imagined, chances, BELIEFS
+            ),
         )
 
         def believed(level: float) -> Estimate:
@@ -220,7 +227,7 @@ class Study:
         return leakage, law, z
 
     def _imagined(
-        self, channel: GaussianChannel, laws: FloatArray, rng: np.random.Generator
+        self, channel: AnyChannel, laws: FloatArray, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
         """Laws of people of training with beliefs about their secrets in place of these.
 
@@ -235,7 +242,7 @@ class Study:
         return made.reshape(-1, made.shape[-1]), weights.reshape(-1, n)
 
     def _laws_of_groups(
-        self, channel: GaussianChannel, people: Codes, rng: np.random.Generator
+        self, channel: AnyChannel, people: Codes, rng: np.random.Generator
     ) -> FloatArray:
         """Laws (m, n, 2 k) of people with the S of somebody of each group."""
         first, last = self.seen.of_secret
@@ -249,7 +256,7 @@ class Study:
         return np.stack(parts, axis=1)
 
     def _draws_of_beliefs(
-        self, channel: GaussianChannel, n_laws: int, rng: np.random.Generator
+        self, channel: AnyChannel, n_laws: int, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
         """Releases of people, first those held out, with S as believed, and what is believed.
 
@@ -260,17 +267,18 @@ class Study:
         if self.seen.of_s is None:
             people = people[: max(len(self.held), _MOST_KNOWN if channel.n_z == 1 else 0)]
             law = release(channel, self.inputs[people], rng)[0]
-            return _draws(law, n_laws, rng), self.believed[people]
-        n, k = self.believed.shape[1], channel.n_z
-        people = people[: len(self.held) if k == 1 else max(50, _MOST_PAIRED // (n * n_laws))]
+            return _draws(channel, law, n_laws, rng), self.believed[people]
+        n, one = self.believed.shape[1], channel.n_z == 1
+        people = people[: len(self.held) if one else max(50, _MOST_PAIRED // (n * n_laws))]
         laws = self._laws_of_groups(channel, people, rng)
-        draws = laws[..., :k] + np.exp(laws[..., k:]) * rng.normal(size=(*laws.shape[:2], k))
-        return draws[None], self.believed[people]
+        return channel.sample(laws, rng)[None], self.believed[people]
 
     def useful(self, law: FloatArray, z: FloatArray, rng: np.random.Generator) -> Estimate:
         """I(task;Z) by attackers, else I(X;Z) by the known noise, of the people held out [nat]."""
         if self.plan.utility != "task" or self.goal is None:
             k = z.shape[1]
+            if law.shape[1] == k:
+                return known_codes_information(law)
             return known_noise_information(law[:, :k], z, np.exp(law[:, k:]))
         codes = secret_codes(self.goal.values[self.held, 0], self.goal.kind == "discrete")
         return strongest(attack_all(z, codes, rng=rng), confidence=self.plan.confidence)
@@ -288,7 +296,7 @@ class Study:
 
 
 def release(
-    channel: GaussianChannel, inputs: torch.Tensor, rng: np.random.Generator
+    channel: AnyChannel, inputs: torch.Tensor, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """Laws (m, 2 k) and a draw (m, k) of a trained channel, with noise from `rng`."""
     was_training = channel.training
@@ -296,15 +304,15 @@ def release(
     with torch.no_grad():
         law = channel.law(inputs).numpy().astype(np.float64)
     channel.train(was_training)
-    mean, spread = law[:, : channel.n_z], np.exp(law[:, channel.n_z :])
-    return law, mean + spread * rng.normal(size=mean.shape)
+    return law, channel.sample(law, rng)
 
 
-def _draws(law: FloatArray, n_laws: int, rng: np.random.Generator) -> FloatArray:
+def _draws(
+    channel: AnyChannel, law: FloatArray, n_laws: int, rng: np.random.Generator
+) -> FloatArray:
     """Releases (r, m, k) of people of these laws, to be compared with so many others."""
-    k = law.shape[1] // 2
-    noise = rng.normal(size=(n_draws(len(law), n_laws, k), len(law), k))
-    return np.asarray(law[:, :k] + np.exp(law[:, k:]) * noise)
+    r = n_draws(len(law), n_laws, channel.n_z)
+    return channel.sample(np.broadcast_to(law, (r, *law.shape)), rng)
 
 
 def _check_sides(x: Variable, s: Variable, goal: Variable | None) -> None:
