@@ -62,8 +62,8 @@ def show() -> None:
     chapter(
         "Estimator playground",
         "From a sample the information has to be **estimated**, and every method errs in its own "
-        "way. These distributions have a known truth, so the error can be seen. The formula is that "
-        "of *ksg*: it counts the $n_x$ and $n_y$ neighbours on each side that are nearer than the "
+        "way. These distributions have a known truth, so the error can be seen. The formula is "
+        "*ksg*: it counts the $n_x$ and $n_y$ neighbours on each side that are nearer than the "
         "$k$-th nearest of the pair.",
         r"\hat I_{\mathrm{KSG}}=\psi(k)+\psi(n)-\big\langle\psi(n_x+1)+\psi(n_y+1)\big\rangle",
     )

@@ -81,7 +81,7 @@ def test_budget_of_one_column_is_met_exactly() -> None:
     assert values(check(page))["leaks released"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_release_is_trained_read_and_offered() -> None:
+def test_release_is_trained_read_and_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     table = people()
     table.loc[:4, "noise"] = np.nan  # rows that are dropped on the way in
     page = upload(table.to_csv(index=False).encode(), step="Release", release_budget=0.1)
@@ -106,6 +106,7 @@ def test_release_is_trained_read_and_offered() -> None:
     page.button(key="release_train").click().run(timeout=20)
     assert values(check(page)) == shown
     # Only what is useful is released.
+    monkeypatch.setitem(EFFORTS, "quick", 20)
     page.multiselect(key="useful").set_value(["noise"]).run()
     page.button(key="release_train").click().run(timeout=200)
     assert list(check(page).dataframe[2].value.columns) == ["noise"]
