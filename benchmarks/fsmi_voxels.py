@@ -1,7 +1,8 @@
 """Voxels: rays, information of a scan by runs and cell by cell, trees, files; OctoMap beside it.
 
 One thread, compilation excluded, what is compared runs in turns; times are medians of the
-thread's processor time, which other programs on the machine disturb least. "Cell by cell" is a
+thread's processor time, which other programs on the machine disturb least (two threads with early
+stop: of the time on the clock). "Cell by cell" is a
 fused loop over a dense array of the smallest codes that do: no tree, nothing stored, no early
 stop; the fastest form that dense voxels allow. The peer is `castRay` of octomap-python, one call
 a ray, and does only the casting.
@@ -172,9 +173,14 @@ def scan_rows(name: str, voxels: VoxelMap, pose: np.ndarray, max_range: float) -
         raise AssertionError(f"early stop dropped {whole[0] - stopped[0]}, bound {dropped[0]}")
     by_cells, by_runs, early = in_turns(
         dense,
-        lambda: scan_sums_bounded_3d(voxels, pose, sensor, "fsmi", 0.0),
-        lambda: scan_sums_bounded_3d(voxels, pose, sensor, "fsmi", nats),
+        lambda: scan_sums_bounded_3d(voxels, pose, sensor, "fsmi", 0.0, n_threads=1),
+        lambda: scan_sums_bounded_3d(voxels, pose, sensor, "fsmi", nats, n_threads=1),
     )
+    two = []
+    for _ in range(REPEATS):
+        begin = time.perf_counter()
+        scan_sums_bounded_3d(voxels, pose, sensor, "fsmi", nats, n_threads=2)
+        two.append(time.perf_counter() - begin)
     return [
         {
             "name": f"MI of a scan: {name}",
@@ -184,6 +190,7 @@ def scan_rows(name: str, voxels: VoxelMap, pose: np.ndarray, max_range: float) -
             "runs_ms": 1e3 * by_runs,
             "gain": by_cells / by_runs,
             "early_stop_ms": 1e3 * early,
+            "two_threads_ms": 1e3 * statistics.median(two),
             "dropped_at_most": f"{dropped[0] / told:.0e}",
         }
     ]
