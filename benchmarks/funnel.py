@@ -9,29 +9,32 @@ from __future__ import annotations
 
 import argparse
 import csv
-import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from privfunnel.funnels.gaussian import linear_leakage
+from benchmarks.funnel_learned import cases, learned
 from privfunnel.funnels.mechanisms import Source
 from privfunnel.funnels.merging import merge_path
 from privfunnel.funnels.posteriors import Goal
 from privfunnel.funnels.solvers import SOLVERS, solve_all
 
-FIELDS = ("case", "method", "seed", "r25", "r50", "r75", "exact_leak", "utility", "linear", "cpu_s")
+NUMBERS = (
+    *("r25", "r50", "r75", "budget", "exact_leak", "utility", "linear", "distortion", "optimum"),
+    *("over_optimum", "fresh", "lower", "upper", "cpu_s"),
+)
+FIELDS = ("case", "method", "seed", *NUMBERS, "status", "fresh_too_low", "earlier")
 SHARES = (0.25, 0.5, 0.75)
 # Nine utilities: what a frontier asks for.
 NINE = tuple(k / 10 for k in range(1, 10))
 LITERATURE = np.array([[0.9, 0.08, 0.4], [0.025, 0.82, 0.05], [0.075, 0.1, 0.55]]) / 3
 # Slow beyond these sizes for what they give.
 MOST = {"softmax": 20, "columns": 8, "submodular": 20}
-N = 10_000
 Row = dict[str, Any]
 
 
@@ -54,46 +57,6 @@ def discrete(method: str, size: int, seed: int) -> Row:
     return dict(zip(("r25", "r50", "r75"), leaks, strict=False))
 
 
-def neural(secret: str, seed: int) -> Row:
-    from privfunnel.funnels.neural import NeuralFunnel
-
-    rng = np.random.default_rng(seed)
-    if secret == "binary":
-        s: np.ndarray = rng.integers(0, 2, N)
-        x, budget = rng.normal(size=N) + 0.99 * (2 * s - 1), 0.005
-    else:
-        s = rng.normal(size=N)
-        x, budget = 0.8 * s + 0.6 * rng.normal(size=N), 0.08
-    funnel = NeuralFunnel(budget, n_outputs=1, base=math.e, rng=seed).fit(x, s)
-    leak, utility = exact(funnel, secret)
-    return {"exact_leak": leak, "utility": utility, "linear": linear_leakage(0.8, utility)}
-
-
-def exact(funnel: Any, secret: str) -> tuple[float, float]:
-    """I(S;Z) and I(X;Z) of a release of one dimension, by sums over fine grids."""
-    x = np.linspace(-5.5, 5.5, 1601)
-    law = funnel.law(x[:, None])
-    mean, spread = law[:, 0], np.exp(law[:, 1])
-    if secret == "binary":
-        p_s, centre, width = np.full(2, 0.5), np.array([-0.99, 0.99]), 1.0
-    else:
-        values = np.linspace(-5, 5, 161)
-        p_s = np.exp(-0.5 * values**2) / np.exp(-0.5 * values**2).sum()
-        centre, width = 0.8 * values, 0.6
-    x_given_s = np.exp(-0.5 * ((x[None] - centre[:, None]) / width) ** 2)
-    x_given_s /= x_given_s.sum(axis=1, keepdims=True)
-    z = np.linspace((mean - 5 * spread).min(), (mean + 5 * spread).max(), 1200)
-    step = z[1] - z[0]
-    dense = np.exp(-0.5 * ((z[None] - mean[:, None]) / spread[:, None]) ** 2)
-    dense /= spread[:, None] * math.sqrt(2 * math.pi)
-    z_given_s = x_given_s @ dense
-    p_z = p_s @ z_given_s
-    terms = z_given_s * np.log((z_given_s + 1e-300) / (p_z + 1e-300))
-    noise = (p_s @ x_given_s) @ (np.log(spread) + 0.5 * math.log(2 * math.pi * math.e))
-    h_z = -float((p_z * np.log(p_z + 1e-300)).sum() * step)
-    return float((p_s[:, None] * terms).sum() * step), h_z - float(noise)
-
-
 def plan(options: argparse.Namespace) -> Iterator[tuple[str, str, int, Callable[[], Row]]]:
     for seed in range(options.seeds):
         if "discrete" in options.parts:
@@ -103,8 +66,9 @@ def plan(options: argparse.Namespace) -> Iterator[tuple[str, str, int, Callable[
                         case = f"{size}x{size}"
                         yield case, method, seed, lambda m=method, n=size, k=seed: discrete(m, n, k)
         if "neural" in options.parts:
-            for secret in ("binary", "continuous"):
-                yield f"{secret} S", "neural", seed, lambda n=secret, k=seed: neural(n, k)
+            for name, budget in cases():
+                run = partial(learned, name, budget, seed)
+                yield f"{name}, budget {budget}", "neural", seed, run
 
 
 def load(path: Path) -> list[Row]:
@@ -145,7 +109,9 @@ def rows(argv: list[str]) -> list[dict[str, object]]:
         found = run()
         seconds = time.process_time() - start
         append(path, {"case": case, "method": method, "seed": seed, **found, "cpu_s": seconds})
-    shown: list[dict[str, object]] = []
-    for row in load(path):
-        shown.append({k: float(v) if k in FIELDS[3:] and v else v for k, v in row.items()})
-    return shown
+    found_rows = load(path)
+    used = [k for k in FIELDS if any(row.get(k) for row in found_rows)]
+    return [
+        {k: float(row[k]) if k in NUMBERS and row[k] else row[k] for k in used}
+        for row in found_rows
+    ]
