@@ -283,6 +283,8 @@ def compare(
 def summary(rows: list[dict[str, Any]], strategies: tuple[str, ...]) -> list[dict[str, object]]:
     """The comparisons that matter, and each strategy by itself."""
     out: list[dict[str, object]] = []
+    ran = {row["strategy"] for row in rows}
+    strategies = tuple(name for name in strategies if name in ran)
     for strategy in strategies:
         for baseline in ("nearest", "count_rate"):
             if strategy != baseline and baseline in strategies:
