@@ -18,6 +18,12 @@ from privfunnel.variables import Codes, FloatArray, Variable, encode, join, join
 ColumnKind = Literal["discrete", "continuous"]
 
 
+def level_text(value: float) -> str:
+    """A number as the name of a level: short, and different for different numbers of 15 digits."""
+    # Not -0: some engines tell it from 0, others do not.
+    return f"{float(value) + 0.0:.15g}"
+
+
 @dataclass(frozen=True)
 class Column:
     """One typed column.
@@ -50,7 +56,7 @@ class Column:
         codes, values = encode(self.values)
         if self.levels is not None:
             return codes, tuple(self.levels[int(v)] for v in values)
-        return codes, tuple(f"{v:g}" for v in values)
+        return codes, tuple(map(level_text, values))
 
     def __repr__(self) -> str:
         what = f"{len(self.levels)} levels" if self.levels is not None else "numbers"

@@ -15,7 +15,14 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
-from privfunnel.columns import Column, ColumnKind, Table, quantile_bins, suggestion
+from privfunnel.columns import (
+    Column,
+    ColumnKind,
+    Table,
+    level_text,
+    quantile_bins,
+    suggestion,
+)
 from privfunnel.variables import encode, few_values, plain_column
 
 __all__ = ["Column", "Table", "quantile_bins", "read_table", "suggestion"]
@@ -130,8 +137,13 @@ def _series(series: Any) -> npt.NDArray[Any]:
     return values
 
 
-def scan_sql(path: Path) -> str:
+def scan_sql(path: Path, *, types_from: int = -1) -> str:
     """The table function of DuckDB that reads a file; `?` stands for its path.
+
+    Parameters
+    ----------
+    types_from : rows of a text file that decide on the types of its columns, all by default. From
+        fewer, whole numbers are read as DOUBLE: DuckDB would round a later 1.5 to 2 in silence.
 
     Raises
     ------
@@ -148,8 +160,10 @@ def scan_sql(path: Path) -> str:
     more = ""
     if suffix in CSV_ENDINGS:
         # No BOOLEAN: it would take "no" and "yes" for flags and lose how they were written.
-        types = "'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR'"
-        more = f", sample_size = -1, header = true, auto_type_candidates = [{types}]"
+        types = "'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR'"
+        if types_from < 0:
+            types = f"'BIGINT', {types}"
+        more = f", sample_size = {types_from}, header = true, auto_type_candidates = [{types}]"
     return f"{_READERS[suffix]}(?{more})"
 
 
@@ -235,7 +249,7 @@ def _with_missing_level(
         highest = [plain[bins == b].max() for b in range(int(bins.max()) + 1)]
         text = np.array([f"<= {highest[b]:g}" for b in bins])
     elif plain.dtype.kind == "f":
-        text = np.array([f"{value:g}" for value in plain])
+        text = np.array([level_text(value) for value in plain])
     else:
         text = plain.astype(str)
     result = np.full(len(gaps), MISSING_LEVEL, dtype=object)

@@ -74,6 +74,16 @@ def test_a_number_that_most_share_stands_against_the_others() -> None:
     assert set(codes.tolist()) == {0, 1}
 
 
+def test_codes_of_seven_digits_stay_apart() -> None:
+    # As "%g" all of them would be 1e+06, and tell nothing.
+    s = np.arange(900) % 3
+    table, _, rows = opened({"s": s, "office": 1_000_001 + s, "shift": 0.1 * s - 0.0})
+    grouping = fit_grouping(table["office"], 10)
+    assert grouping.labels == ("1000001", "1000002", "1000003")
+    assert quick_bits(rows.counts((grouping,))) == pytest.approx(math.log2(3), abs=0.01)
+    assert fit_grouping(table["shift"], 10).labels == ("0", "0.1", "0.2")
+
+
 def test_a_grouping_applies_to_other_rows() -> None:
     first, second = (read_table({"x": list(text)})["x"] for text in ("aaabbcd", "dcab"))
     grouping = fit_grouping(first, 3)

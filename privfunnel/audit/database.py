@@ -16,11 +16,13 @@ except ImportError:
         "reading files needs DuckDB and pyarrow: pip install 'privfunnel-fsmi[audit]'"
     ) from None
 
-from privfunnel.tables import CSV_ENDINGS
+from privfunnel.tables import CSV_ENDINGS, scan_sql
 
 # Text files above this size are turned into columns once instead of being parsed by every query.
 BIG_TEXT = 200_000_000
 _MEMORY = "1GB"
+# Rows of a big text that decide on the types of its columns; all of them if that fails later on.
+_TYPES_FROM = 200_000
 
 
 @final
@@ -40,9 +42,13 @@ def open_file(path: Path, scan: str, query: str | None) -> tuple[Any, Any]:
     connection = _connect(":memory:" if folder is None else str(folder / "rows.duckdb"))
     held = Held(connection, folder)
     what = "TABLE" if big else "VIEW"
-    source = scan.replace("?", _quoted(str(path)), 1)
     try:
-        connection.execute(f"CREATE {what} data AS SELECT * FROM {source}")
+        try:
+            quick = scan_sql(path, types_from=_TYPES_FROM) if big else scan
+            connection.execute(f"CREATE {what} data AS SELECT * FROM {_filled(quick, path)}")
+        except duckdb.ConversionException:
+            # A value further down is of another type than those before it.
+            connection.execute(f"CREATE {what} data AS SELECT * FROM {_filled(scan, path)}")
     except duckdb.Error as error:
         raise ValueError(
             f"{path}: cannot be read as {path.suffix[1:].lower()}: {_reason(error)}"
@@ -102,6 +108,10 @@ def _relation(connection: Any, query: str) -> Any:
 
 def _reason(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
+
+
+def _filled(scan: str, path: Path) -> str:
+    return scan.replace("?", _quoted(str(path)), 1)
 
 
 def _quoted(text: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privfunnel.audit.grouping import OTHER, Grouping
+from privfunnel.columns import level_text
 from privfunnel.counting import Contingency, from_table
 from privfunnel.estimate import Progress
 from privfunnel.tables import MISSING_LEVEL
@@ -112,7 +113,7 @@ def _cells(groupings: Sequence[Grouping]) -> int:
 def _codes(grouping: Grouping, keys: list[Any]) -> npt.NDArray[np.int64]:
     if grouping.kept is None:
         return np.array(keys, dtype=np.int64)
-    place = {"0" if name == "-0" else name: i for i, name in enumerate(grouping.kept)}
+    place = {name: i for i, name in enumerate(grouping.kept)}
     # A value that the sample missed is rare: it joins the rest, or the last level.
     rest = grouping.size - 1
     return np.array([place.get(_text(key), rest) for key in keys], dtype=np.int64)
@@ -125,13 +126,12 @@ def _text(key: Any) -> str:
     if isinstance(key, bool | np.bool_):
         return str(bool(key))
     if isinstance(key, datetime):
-        return f"{(key.replace(tzinfo=None) - _EPOCH) / timedelta(days=1):g}"
+        return level_text((key.replace(tzinfo=None) - _EPOCH) / timedelta(days=1))
     if isinstance(key, date):
-        return f"{(key - _EPOCH.date()).days:g}"
+        return level_text((key - _EPOCH.date()).days)
     if isinstance(key, str):
         return key
-    # Engines tell -0.0 from 0.0 or not, each as it likes.
-    return f"{float(key) + 0.0:g}"
+    return level_text(float(key))
 
 
 def _moment(days: float) -> datetime:
