@@ -6,11 +6,13 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from privfunnel.audit.audit import audit
 from privfunnel.audit.findings import EXIT_CODES
 from privfunnel.audit.grouping import OTHER, top_levels
-from privfunnel.audit.measure import countable, read_secret
+from privfunnel.audit.measure import countable, describe_secret, secret_grouping
 from privfunnel.funnels.training import Settings
 from privfunnel.tables import read_table
 
@@ -155,9 +157,12 @@ def test_a_secret_with_many_levels() -> None:
     rng = np.random.default_rng(0)
     town = np.array([f"town {k}" for k in rng.zipf(1.5, 800) % 90])
     data = {"town": town, "x": rng.normal(size=800)}
-    secret, codes, names = read_secret(read_table(data)["town"])
-    assert secret.n_levels == 20 == codes.max() + 1 == len(names)
-    assert names[-1] == OTHER
+    column = read_table(data)["town"]
+    grouping, note = secret_grouping(column)
+    codes = grouping.codes(column)
+    secret = describe_secret(grouping, note, np.bincount(codes))
+    assert secret.n_levels == 20 == codes.max() + 1
+    assert grouping.labels[-1] == OTHER
     assert audit(data, sensitive="town", rng=0).findings.together.leakage.lower == 0.0
 
 
@@ -227,25 +232,37 @@ def test_values_too_rare_to_read_are_not_within() -> None:
     assert any("too rare to be counted" in note for note in report.findings.notes)
 
 
-def test_the_reading_is_never_below_the_best_held_out_attacker() -> None:
-    # Interaction, many levels, numbers: cases where counting and attacking each win some.
-    rng = np.random.default_rng(0)
-    for seed in range(3):
-        a, b = rng.integers(0, 4, (2, 500))
-        data = {
-            "s": (a * b + rng.integers(0, 2, 500)) % 3,
-            "a": a,
-            "b": b,
-            "town": [f"t{v}" for v in rng.integers(0, 80, 500)],
-            "x": a + rng.normal(size=500),
-        }
-        found = audit(data, sensitive="s", rng=seed).findings
-        best = max(a.leakage.value for a in found.attackers)
-        ends = [a.leakage.lower for a in found.attackers] + [s.leakage.lower for s in found.sets]
-        assert found.together.leakage.value >= best
-        assert found.together.leakage.lower >= max(ends)
-        assert found.together.leakage.lower <= found.together.leakage.value
-        assert found.together.leakage.details["lower_by"]
+@settings(deadline=None, max_examples=8)
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(20, 250),
+    levels=st.integers(2, 5),
+    noise=st.sampled_from([0.0, 0.3, 1.0]),
+    columns=st.lists(st.sampled_from(["part", "town", "number", "alone"]), min_size=1, unique=True),
+)
+def test_the_reading_is_never_below_the_best_held_out_attacker(
+    seed: int, n: int, levels: int, noise: float, columns: list[str]
+) -> None:
+    # Interaction, many levels, numbers, nobody alike: counting and attacking each win some.
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(0, levels, (2, n))
+    s = np.where(rng.random(n) < noise, rng.integers(0, levels, n), (a + b) % levels)
+    made = {
+        "part": a,
+        "town": [f"t{v}" for v in rng.integers(0, 80, n) * levels + b],
+        "number": a + rng.normal(size=n),
+        "alone": [f"id{v}" for v in range(n)],
+    }
+    report = audit({"s": s, **{name: made[name] for name in columns}}, sensitive="s", rng=seed)
+    found = report.findings
+    shown = found.together.leakage
+    assert shown.value >= max(a.leakage.value for a in found.attackers)
+    ends = [a.leakage.lower for a in found.attackers] + [f.leakage.lower for f in found.sets]
+    assert shown.lower >= max(ends)
+    assert shown.lower <= shown.value <= shown.upper
+    assert report.to_dict()["together"]["leakage"]["value"] == shown.value
+    if shown.lower > 0:
+        assert shown.details["lower_by"]
 
 
 def test_suggestions_are_audited_on_other_people() -> None:
@@ -298,12 +315,11 @@ def test_a_secret_with_100_000_levels() -> None:
     n = 200_000
     codes = np.arange(n) % 100_000
     codes[: n // 4] = 0
-    secret, found, names = read_secret(
-        read_table({"s": np.char.mod("id%d", codes), "x": np.arange(n) % 2})["s"]
-    )
-    assert secret.n_levels == 20 == len(names)
-    assert "100000 levels" in secret.note
-    assert found.max() == 19
+    column = read_table({"s": np.char.mod("id%d", codes), "x": np.arange(n) % 2})["s"]
+    grouping, note = secret_grouping(column)
+    assert grouping.size == 20
+    assert "100000 levels" in note
+    assert grouping.codes(column).max() == 19
 
 
 @pytest.mark.parametrize(
