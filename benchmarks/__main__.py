@@ -30,6 +30,10 @@ BENCHMARKS = {
         "counting 10^7 rows; --coverage [counts|ksg]: what intervals hold",
     ),
     "funnel": (("funnel",), "funnels against optima, greedy and the linear curve; resumable"),
+    "funnel_tables": (
+        ("funnel_tables",),
+        "tables with a task: a learned funnel against dropping columns; resumable",
+    ),
     "knn": (("mi_knn",), "nearest-neighbour estimators against scikit-learn and NPEET"),
 }
 

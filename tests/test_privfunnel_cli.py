@@ -107,6 +107,19 @@ def test_release_writes_the_same_columns(
     assert again.names == ("shown", "other")
 
 
+def test_release_that_sees_the_secret(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("privfunnel.funnels.tabular.Settings", lambda n_steps: Settings(n_steps=20))
+    out, model = tmp_path / "out.csv", tmp_path / "f.safetensors"
+    line = ["release", str(table), "--sensitive", "secret", "--use-sensitive", "--keep", "shown"]
+    assert main([*line, "--budget", "0.9", "-o", str(out), "--model", str(model)]) in (0, 3)
+    assert "looks at secret itself too" in capsys.readouterr().out
+    assert out.read_text().splitlines()[0] == "shown"
+    with pytest.raises(ValueError, match="needs the column 'secret'"):
+        load_funnel(model).transform(read_table(table).without("secret"))
+
+
 def test_release_over_budget_is_not_written(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
