@@ -80,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--largest-set", type=int, default=3, metavar="K", help="columns a set (3)")
     one.add_argument("--subgroup", metavar="COL", help="report people of each of its values")
     one.add_argument("--gains", metavar="F", help="CSV of what each guess is worth (g-leakage)")
-    one.add_argument("--mechanism", metavar="M", help="krr:EPS or gaussian:SIGMA: upper bound")
+    one.add_argument(
+        "--mechanism", metavar="M", help="krr:EPS, gaussian:SIGMA or a model: upper bound"
+    )
     one.add_argument("--suggest", action="store_true", help="try releases that tell less")
     one.add_argument("--train", action="store_true", help="a trained one among them (torch)")
     one.add_argument("--suppress", type=int, default=10, metavar="N", help="smallest group shown")
