@@ -110,6 +110,18 @@ def test_beliefs_are_near_the_truth_on_others(kind: str) -> None:
     assert extra < (0.12 if kind == "bent" else 0.01)
 
 
+def test_many_columns_are_no_certainty() -> None:
+    rng = np.random.default_rng(0)
+    codes = even_groups(rng.normal(size=120), 6)
+    inputs = torch.from_numpy(rng.normal(size=(120, 400))).float()
+    with seeded(0):
+        made = Beliefs.fit(inputs, codes, ordered=True, n_groups=6)
+    said = made.chances(inputs).numpy()
+    shares = np.bincount(codes) / len(codes)
+    told = (said * np.log(said / shares)).sum(axis=1).mean()
+    assert told < 0.15
+
+
 @pytest.mark.parametrize("k", [1, 2])
 def test_believed_leakage_is_that_of_the_integral(k: int) -> None:
     rng = np.random.default_rng(0)
