@@ -185,3 +185,26 @@ def test_a_saved_release_that_sees_the_secret_asks_for_it(
 def test_seeing_the_secret_is_not_switched_on_the_way(funnel: TableFunnel) -> None:
     with pytest.raises(ValueError, match="start was trained without use_sensitive"):
         TableFunnel(0.1, use_sensitive=True, rng=0).fit(people(), sensitive="secret", start=funnel)
+
+
+def test_missing_values_are_a_level_of_their_own() -> None:
+    table = people(200)
+    clubs = [None if i % 7 == 0 else c for i, c in enumerate(_arrays(table)["club"])]
+    gaps = read_table({**_arrays(table), "club": clubs}, missing="level")
+    made = TableFunnel(0.3, n_steps=3, attackers=("logistic",), rng=0)
+    released = made.fit(gaps, sensitive="secret", keep=["club", "age"]).transform(gaps, rng=0)
+    names = set(released["club"].decode(released["club"].values))
+    assert names == set(gaps["club"].levels or ())
+    assert len(names) == 4
+
+
+def test_a_changed_model_of_a_table_is_refused(funnel: TableFunnel, tmp_path: Path) -> None:
+    path = tmp_path / "funnel.safetensors"
+    funnel.save(path)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"wage", b"wige", 1))
+    with pytest.raises(ValueError, match="changed after it was written"):
+        load_funnel(path)
+    path.write_bytes(content.replace(b'"version":"3"', b'"version":"2"'))
+    with pytest.raises(ValueError, match="written as version 2 of the format"):
+        load_funnel(path)
