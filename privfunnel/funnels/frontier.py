@@ -178,8 +178,8 @@ def frontier(
     state : JSON file for finished budgets ("neural" and "table"): after an interruption the same
         call goes on from it. The seed must then be a number.
     n_jobs : budgets trained at once, through joblib; `joblib.parallel_config` chooses where, a
-        Dask cluster for one. Take processes, not threads: torch has one seed a process. Budgets
-        of a table then start afresh each.
+        Dask cluster for one. Take processes: threads give the same releases, but wait for each
+        other, because torch has one seed a process. Budgets of a table then start afresh each.
     **options : passed to the funnel; for "discrete" `algorithm`, a solver of DiscreteFunnel.
     """
     if isinstance(X, Table):
