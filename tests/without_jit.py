@@ -21,8 +21,11 @@ LEFT_OUT = {
     "test_mujoco_flyer.py": "whole flights",
     "test_planning3d.py": "whole flights",
     "test_planning_explorer.py": "whole explorations",
+    "test_planning_past.py": "whole explorations",
     "test_planning_tour.py": "paths over every viewpoint of an office",
+    "test_rerun_log.py": "whole explorations",
     "test_rerun_log3d.py": "whole flights",
+    "test_sim_calibration.py": "whole explorations",
     "test_sim_env.py": "whole explorations",
     "test_sim_episode.py": "whole explorations",
 }
