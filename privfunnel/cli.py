@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         "--solver", choices=["table", "discrete", "neural"], default="table",
         help="columns of their own, one exact code of all columns, or numbers by a net (table)",
     )  # fmt: skip
-    one.add_argument("--algorithm", choices=["auto", *SOLVERS], help="of the solver discrete")
+    one.add_argument("--algorithm", choices=list(SOLVERS), help="of the solver discrete")
     one.add_argument("--state", metavar="F", help="keep finished budgets here; goes on from them")
     one.add_argument("--jobs", type=int, default=1, metavar="N", help="budgets at once (1)")
     one.add_argument("-o", "--output", required=True, metavar="OUT.png", help="picture")
@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     _common(one, _estimate)
     one.add_argument("--x", type=_names, required=True, metavar="COL,...")
     one.add_argument("--y", type=_names, required=True, metavar="COL,...")
-    one.add_argument("--method", default="auto", choices=["auto", *METHODS], metavar="NAME")
+    one.add_argument("--method", default="auto", choices=list(METHODS), metavar="NAME")
     one.add_argument("--confidence", type=float, default=0.95, help="of the interval (0.95)")
     one.add_argument("--permutations", type=int, default=0, metavar="N", help="for the p-value")
     return parser
@@ -235,6 +235,10 @@ def _frontier(arguments: argparse.Namespace) -> int:
     _can_write(arguments.output, arguments.json, arguments.state)
     if arguments.algorithm and arguments.solver != "discrete":
         raise ValueError("--algorithm belongs to --solver discrete")
+    if arguments.state and arguments.solver == "discrete":
+        raise ValueError(
+            "--state keeps trained budgets; --solver discrete trains none: leave it out"
+        )
     keep = arguments.keep
     table = _read(arguments, None if keep is None else [*keep, arguments.sensitive])
     secret = arguments.sensitive

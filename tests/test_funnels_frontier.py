@@ -280,10 +280,13 @@ def test_discrete_command_with_two_budgets_at_once(
     assert "<svg" in out.read_text()
     bad = ["frontier", str(table), "--sensitive", "secret", "-o"]
     assert main([*bad, str(out), "--algorithm", "dc"]) == 2
+    kept = ["--solver", "discrete", "--state", str(tmp_path / "state.json")]
+    assert main([*bad, str(out), *kept]) == 2
     assert main([*bad, str(tmp_path / "f.gif")]) == 2
     assert main([*bad, str(out), "--jobs", "0"]) == 2
     errors = capsys.readouterr().err
     assert "belongs to --solver discrete" in errors
+    assert "trains none" in errors
     assert "ending must be" in errors
     assert "jobs must be a number" in errors
 
