@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from fsmi import OccupancyGrid, RangeSensor
 from fsmi.io.ros import (
@@ -18,9 +18,16 @@ from fsmi.io.ros import (
     scan_from_message,
     scan_to_message,
     sensor_from_message,
+    update_to_message,
 )
 
 STORE = get_typestore(Stores.ROS2_HUMBLE)
+UPDATE = "map_msgs/msg/OccupancyGridUpdate"  # not among the types that rosbags knows
+STORE.register(
+    get_types_from_msg(
+        "std_msgs/Header header\nint32 x\nint32 y\nuint32 width\nuint32 height\nint8[] data", UPDATE
+    )
+)
 TYPES = STORE.types
 GRID = OccupancyGrid(
     np.random.default_rng(1).integers(-1, 101, size=(4, 7)).astype(np.int8), 0.05, (1.0, -2.0, 0.7)
@@ -115,6 +122,28 @@ def test_update_overwrites_its_rectangle_only() -> None:
         apply_update(GRID, SimpleNamespace(x=5, y=0, width=3, height=1, data=[0, 0, 0]))
     with pytest.raises(ValueError, match="holds 2 cells"):
         apply_update(GRID, SimpleNamespace(x=0, y=0, width=3, height=1, data=[0, 0]))
+
+
+@pytest.mark.parametrize("storage", [StoragePlugin.SQLITE3, StoragePlugin.MCAP])
+def test_an_update_survives_a_bag(tmp_path: Path, storage: StoragePlugin) -> None:
+    cells = GRID.cells.copy()
+    cells[1, 2], cells[3, 5] = 77, -1
+    assert not np.array_equal(cells, GRID.cells)
+    after = OccupancyGrid(cells, GRID.resolution, GRID.origin)
+    plain = update_to_message(GRID, after)
+    assert (plain.x, plain.y, plain.width, plain.height) == (2, 1, 4, 3)
+    message = ros(UPDATE, **{**vars(plain), "header": header("map")})
+    back = apply_update(GRID, through_bag(message, tmp_path, storage))
+    assert np.array_equal(back.cells, cells)
+
+
+def test_updates_of_maps_that_do_not_differ_or_do_not_match() -> None:
+    same = update_to_message(GRID, GRID)
+    assert (same.width, same.height, same.data.size) == (0, 0, 0)
+    assert np.array_equal(apply_update(GRID, same).cells, GRID.cells)
+    moved = OccupancyGrid(GRID.cells, GRID.resolution, (0.0, 0.0, 0.0))
+    with pytest.raises(ValueError, match="send the full map"):
+        update_to_message(GRID, moved)
 
 
 def test_bad_messages_are_named() -> None:

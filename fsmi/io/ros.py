@@ -73,6 +73,34 @@ def apply_update(grid: OccupancyGrid, message: Any) -> OccupancyGrid:
     return OccupancyGrid(cells, grid.resolution, grid.origin)
 
 
+def update_to_message(
+    before: OccupancyGrid, after: OccupancyGrid, *, frame_id: str = "map"
+) -> SimpleNamespace:
+    """A map_msgs/OccupancyGridUpdate-shaped object: the rectangle in which `after` differs.
+
+    Its width and height are 0 where nothing differs. Raises ValueError if the maps do not cover
+    the same cells: then a full map must be sent.
+    """
+    layouts = [(grid.shape, grid.resolution, grid.origin) for grid in (before, after)]
+    if layouts[0] != layouts[1]:
+        raise ValueError(
+            f"the map changed from {before!r} to {after!r}; an update cannot say this, send the"
+            " full map (grid_to_message)"
+        )
+    cells = after.to_ros().reshape(after.shape)
+    changed = np.argwhere(cells != before.to_ros().reshape(before.shape))
+    low, high = (changed.min(axis=0), changed.max(axis=0) + 1) if len(changed) else ((0, 0),) * 2
+    (top, left), (bottom, right) = low, high
+    return SimpleNamespace(
+        header=SimpleNamespace(frame_id=frame_id),
+        x=int(left),
+        y=int(top),
+        width=int(right - left),
+        height=int(bottom - top),
+        data=np.ascontiguousarray(cells[top:bottom, left:right]).ravel(),
+    )
+
+
 def scan_from_message(message: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Ranges [m] and beam angles [rad] of a sensor_msgs/LaserScan, ready for `update`.
 
