@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from examples import compare_surfaces, explore_irsim, explore_own_simulator, map_surface
+from examples import (
+    compare_surfaces,
+    drive_mujoco,
+    explore_irsim,
+    explore_own_simulator,
+    map_surface,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -58,3 +64,19 @@ def test_irsim_is_explored_without_a_collision(capsys: pytest.CaptureFixture[str
     assert free[inside].mean() >= 0.95
     walls = result.grid.occupancy.ravel() > 0.65
     assert not walls[inside & (abs(x - 4.0) > 0.2) & (y > 0.2) & (y < 4.8)].any()
+
+
+def test_mujoco_is_explored_without_a_collision(capsys: pytest.CaptureFixture[str]) -> None:
+    result = drive_mujoco.main()
+    assert "0 collisions" in capsys.readouterr().out
+    assert result.status == "done"
+    assert result.path_length < 8.0
+    x, y = np.moveaxis(result.grid.cell_to_world(np.argwhere(result.grid.occupancy >= 0)), -1, 0)
+    inside = (x > 0.0) & (x < 8.0) & (y > 0.0) & (y < 5.0)
+    solid = np.zeros(len(x), dtype=bool)
+    for x0, y0, x1, y1 in drive_mujoco.WALLS:
+        inside &= ~((x > x0 - 0.05) & (x < x1 + 0.05) & (y > y0 - 0.05) & (y < y1 + 0.05))
+        solid |= (x > x0 + 0.05) & (x < x1 - 0.05) & (y > y0 + 0.05) & (y < y1 - 0.05)
+    free = result.grid.occupancy.ravel() < 0.25
+    assert free[inside].mean() >= 0.95
+    assert not free[solid].any()
