@@ -23,7 +23,7 @@ BENCHMARKS = {
     "mi": (("mi_panel",), "estimators over tasks with known information; resumable"),
     "audit": (("audit",), "audits: full, out of core (--rows), and on known leakage (--repeat)"),
     "audit_known": (("audit_known",), "audits on tables of known leakage: errors; resumable"),
-    "replan": (("replan",), "how long a plan takes on a map of 600 x 550 cells"),
+    "replan": (("replan",), "how long plans and map updates take on a map of 600 x 550 cells"),
     "explore": (("explore",), "strategies over generated floor plans; resumable"),
     "mi_counts": (
         ("mi_counts",),
