@@ -20,7 +20,8 @@ from fsmi import cli3d
 
 if TYPE_CHECKING:
     from fsmi.sensor import RangeSensor
-    from fsmi.sim.episode import EpisodeResult, Progress, Step
+    from fsmi.sim.episode import EpisodeResult, Step
+    from fsmi.sim.loop import Progress
     from fsmi.sim.worlds import World
 
 WHOLE_CIRCLE = 360.0

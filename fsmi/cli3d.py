@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fsmi.sensor3d import DepthCamera, SpinningLidar
-    from fsmi.sim.flight import FlightResult, Progress
+    from fsmi.sim.flight import FlightResult
+    from fsmi.sim.loop import Progress
     from fsmi.sim.worlds3d import World3D
 
 KINDS = ("lidar", "camera")

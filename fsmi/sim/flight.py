@@ -11,17 +11,16 @@ from typing import Any, Protocol, final
 import numpy as np
 import numpy.typing as npt
 
-from fsmi.mapping3d import update_3d
 from fsmi.planning.explorer3d import Explorer3D
 from fsmi.planning.views3d import Plan3D, Pose3D
 from fsmi.raycast3d import simulate_ranges_3d
 from fsmi.sensor import BeamModel
 from fsmi.sim.coverage3d import Coverage3D
+from fsmi.sim.loop import Loop, Progress, RunResult, check_loop, report
 from fsmi.sim.worlds3d import World3D
 from fsmi.voxels import VoxelMap
 
 Array = npt.NDArray[np.float64]
-Progress = Callable[[float, str], None]
 LOOKS = 4  # headings of the first look around
 
 
@@ -120,121 +119,28 @@ class SimulatedFlyer:
 
 
 @final
-@dataclass(frozen=True)
-class FlightResult:
+@dataclass(frozen=True, repr=False)
+class FlightResult(RunResult):
     """How an exploration in 3-D went.
 
     Attributes
     ----------
-    status, reason : str
-        Those of the last plan, or "steps" if it ran out of them.
-    coverage : float or None
-        Share of the free voxels that can be seen that were seen.
     accuracy : float or None
-        Share of those seen that the map rightly holds for free.
-    path_length : float
-        [m]
-    entropy_before, entropy_after : float
-        Of the map [bit].
-    collisions : int
-    trail : array (n, 4)
-        Every pose a scan was taken from.
-    steps : tuple of dict
-        One record a plan.
+        Share of the voxels seen that the map rightly holds for free.
     voxels : VoxelMap
         The final map.
     """
 
-    status: str
-    reason: str
-    coverage: float | None
     accuracy: float | None
-    path_length: float
-    entropy_before: float
-    entropy_after: float
-    collisions: int
-    trail: Array
-    steps: tuple[dict[str, Any], ...]
     voxels: VoxelMap
 
-    def plan_milliseconds(self) -> tuple[float, float]:
-        """Median and 95th percentile of the planning time [ms]."""
-        times = [1e3 * s["plan_seconds"] for s in self.steps]
-        return float(np.median(times)), float(np.percentile(times, 95))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the map as plain lists and numbers."""
-        median, p95 = self.plan_milliseconds()
-        return {
-            "status": self.status,
-            "reason": self.reason,
-            "coverage": self.coverage,
-            "accuracy": self.accuracy,
-            "path_length": self.path_length,
-            "entropy_before": self.entropy_before,
-            "entropy_after": self.entropy_after,
-            "collisions": self.collisions,
-            "plans": len(self.steps),
-            "plan_ms_median": median,
-            "plan_ms_p95": p95,
-            "trail": self.trail.tolist(),
-            "steps": list(self.steps),
-        }
-
-    def __repr__(self) -> str:
-        seen = "" if self.coverage is None else f"{100 * self.coverage:.1f} % seen, "
-        return f"FlightResult({self.status}: {seen}{self.path_length:.1f} m)"
-
-
-@final
-class _Loop:
-    """A robot with its map: flies, scans, counts."""
-
-    def __init__(self, robot: Flyer, voxels: VoxelMap, explorer: Explorer3D) -> None:
-        self.robot, self.voxels, self.explorer = robot, voxels, explorer
-        self.trail: list[Pose3D] = []
-        self.travelled = 0.0
-
-    def look(self) -> None:
-        pose = self.robot.pose()
-        self.voxels = update_3d(self.voxels, pose, self.robot.scan(), self.explorer.sensor)
-        if self.trail:
-            self.travelled += math.dist(self.trail[-1][:3], pose[:3])
-        self.trail.append(pose)
-
-    def look_around(self) -> None:
-        x, y, z, yaw = self.robot.pose()
-        for k in range(1, LOOKS + 1):
-            self.look()
-            self.robot.go_to((x, y, z, yaw + 2.0 * math.pi * (k / LOOKS)))
-
-    def follow(self, plan: Plan3D, distance: float, scan_every: float) -> None:
-        """Fly along a path for at most `distance` [m]; stop where it is no longer clear."""
-        if len(plan.path) == 1:
-            self._hop(plan.path[0])
-            return
-        flown = 0.0
-        for m in range(1, len(plan.path)):
-            end = plan.path[m]
-            begin = np.array(self.robot.pose())
-            length = math.dist(begin[:3], end[:3])
-            n = max(1, math.ceil(length / scan_every - 1e-9))
-            for k in range(1, n + 1):
-                target = begin + (end - begin) * (k / n)
-                target[3] = end[3]
-                ahead = np.array([self.robot.pose(), target])
-                if not self.explorer.is_clear(self.voxels, ahead) or not self._hop(target):
-                    return
-                flown += length / n
-                if flown >= distance:
-                    return
-
-    def _hop(self, target: Array) -> bool:
-        """Fly straight to a pose and look; whether the robot got there."""
-        x, y, z, yaw = (float(v) for v in target)
-        self.robot.go_to((x, y, z, yaw))
-        self.look()
-        return math.dist(self.robot.pose()[:3], (x, y, z)) < 2.0 * self.voxels.resolution
+def _look_around(loop: Loop[VoxelMap]) -> None:
+    """The first scans, in several headings."""
+    x, y, z, yaw = loop.robot.pose()
+    for k in range(1, LOOKS + 1):
+        loop.look()
+        loop.robot.go_to((x, y, z, yaw + 2.0 * math.pi * (k / LOOKS)))
 
 
 def explore_3d(
@@ -267,22 +173,18 @@ def explore_3d(
     each : callable, optional
         Called with the map, the plan and the trail after every plan.
     """
-    for name, value in (("scan_every", scan_every), ("replan_every", replan_every)):
-        if not (math.isfinite(value) and value > 0.0):
-            raise ValueError(f"{name} is {value}; need a positive number of metres")
-    if max_steps < 1:
-        raise ValueError(f"max_steps is {max_steps}; need at least 1")
+    check_loop(scan_every, replan_every, max_steps)
     before = voxels.entropy()
-    loop = _Loop(robot, voxels, explorer)
-    loop.look_around()
+    loop = Loop(robot, voxels, explorer)
+    _look_around(loop)
     records: list[dict[str, Any]] = []
     plan = Plan3D("steps", reason=f"{max_steps} plans were made")
     for index in range(max_steps):
         begin = time.perf_counter()
-        plan = explorer.plan(loop.voxels, robot.pose())
+        plan = explorer.plan(loop.map, robot.pose())
         seconds = time.perf_counter() - begin
-        seen = None if coverage is None else coverage.of(loop.voxels)
-        entropy = loop.voxels.entropy()
+        seen = None if coverage is None else coverage.of(loop.map)
+        entropy = loop.map.entropy()
         records.append(
             {
                 "index": index,
@@ -291,28 +193,27 @@ def explore_3d(
                 "entropy": entropy,
                 "coverage": seen,
                 "plan_seconds": seconds,
-                "leaves": loop.voxels.n_leaves,
+                "leaves": loop.map.n_leaves,
                 **{k: v for k, v in plan.to_dict().items() if k != "path"},
             }
         )
         if each is not None:
-            each(loop.voxels, plan, np.array(loop.trail))
+            each(loop.map, plan, np.array(loop.trail))
         if progress is not None:
-            share = seen if seen is not None else 1.0 - entropy / before
-            progress(min(1.0, max(0.0, share)), f"{loop.travelled:.0f} m, {entropy:.0f} bit left")
+            report(progress, seen, entropy, before, loop.travelled)
         if plan.finished:
             break
-        loop.follow(plan, replan_every, scan_every)
+        loop.follow(plan.path, replan_every, scan_every)
     return FlightResult(
         plan.status if plan.finished else "steps",
         plan.reason if plan.finished else f"{max_steps} plans were made",
-        None if coverage is None else coverage.of(loop.voxels),
-        None if coverage is None else coverage.accuracy(loop.voxels),
+        None if coverage is None else coverage.of(loop.map),
         loop.travelled,
         before,
-        loop.voxels.entropy(),
-        int(getattr(robot, "collisions", 0)),
+        loop.map.entropy(),
+        loop.collisions(),
         np.array(loop.trail),
         tuple(records),
-        loop.voxels,
+        None if coverage is None else coverage.accuracy(loop.map),
+        loop.map,
     )

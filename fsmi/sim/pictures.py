@@ -14,7 +14,8 @@ from fsmi.grid import OccupancyGrid
 from fsmi.planning.knowledge import Knowledge, classify
 from fsmi.planning.plan import STATUSES
 from fsmi.sensor import RangeSensor
-from fsmi.sim.episode import Progress, Step
+from fsmi.sim.episode import Step
+from fsmi.sim.loop import Progress
 from fsmi.surface import mi_map
 
 INSTALL = 'pictures need matplotlib and Pillow: pip install "privfunnel-fsmi[fsmi]"'
