@@ -25,6 +25,7 @@ BENCHMARKS = {
     "audit_known": (("audit_known",), "audits on tables of known leakage: errors; resumable"),
     "replan": (("replan",), "how long plans and map updates take on a map of 600 x 550 cells"),
     "explore": (("explore",), "strategies over generated floor plans; resumable"),
+    "calibration": (("calibration",), "bits promised against bits lost, prior fitted elsewhere"),
     "mi_counts": (
         ("mi_counts",),
         "counting 10^7 rows; --coverage [counts|ksg]: what intervals hold",
