@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from scipy import ndimage
 from shapely.geometry import Point, box
 
@@ -107,8 +108,25 @@ def test_a_map_becomes_a_world_of_the_same_cells() -> None:
     world = World.from_grid(grid)
     np.testing.assert_array_equal(world.truth(0.5).occupancy > 0, cells != 0)
     assert world.bounds == (-3.0, 2.0, 12.0, 12.0)
-    with pytest.raises(ValueError, match=r"turned by 0\.5 rad"):
-        World.from_grid(OccupancyGrid(cells, 0.5, (0.0, 0.0, 0.5)))
+
+
+@pytest.mark.parametrize("yaw", [0.5, -2.0, math.pi])
+def test_a_turned_map_becomes_a_turned_world(yaw: float) -> None:
+    rng = np.random.default_rng(1)
+    cells = rng.choice(np.array([0, 100, -1], dtype=np.int8), (20, 30), p=[0.8, 0.15, 0.05])
+    grid = OccupancyGrid(cells, 0.5, (-3.0, 2.0, yaw))
+    world = World.from_grid(grid)
+    # Places all over the bounds, none within a millimetre of a cell's edge.
+    places = rng.uniform(world.bounds[:2], world.bounds[2:], (4000, 2))
+    u, v = grid.world_to_grid(places).T
+    places = places[(np.abs(u - np.round(u)) > 2e-3) & (np.abs(v - np.round(v)) > 2e-3)]
+    i, j = grid.world_to_cell(places).T
+    inside = (i >= 0) & (j >= 0) & (i < 20) & (j < 30)
+    assert inside.mean() > 0.3
+    free = np.zeros(len(places), dtype=bool)
+    free[inside] = cells[i[inside], j[inside]] == 0
+    walls = shapely.contains_xy(world.obstacles, places[:, 0], places[:, 1])
+    np.testing.assert_array_equal(walls, ~free)
 
 
 def good() -> dict:

@@ -21,6 +21,7 @@ from fsmi.grid import OccupancyGrid
 
 try:
     import shapely
+    from shapely.affinity import rotate
     from shapely.geometry import MultiPolygon, Point, Polygon, box, mapping, shape
     from shapely.ops import unary_union
 except ImportError as error:  # pragma: no cover - depends on the installation
@@ -112,20 +113,23 @@ class World:
     ) -> World:
         """A world whose walls are the cells of a map with occupancy above or at `threshold`.
 
-        Unknown cells (0.5) are walls too by default: nothing beyond them was ever seen.
+        Unknown cells (0.5) are walls too by default: nothing beyond them was ever seen. So is what
+        lies beside a turned map, in the bounds of the world.
         """
-        if grid.origin[2] != 0.0:
-            raise ValueError(
-                f"the map is turned by {grid.origin[2]:g} rad; a world needs an unturned map"
-            )
-        x0, y0 = grid.origin[:2]
+        x0, y0, yaw = grid.origin
         solid = np.pad(grid.occupancy >= threshold, ((0, 0), (1, 1))).astype(np.int8)
         rows, starts = np.nonzero(np.diff(solid, axis=1) == 1)
         stops = np.nonzero(np.diff(solid, axis=1) == -1)[1]
         r = grid.resolution
         boxes = shapely.box(x0 + starts * r, y0 + rows * r, x0 + stops * r, y0 + (rows + 1) * r)
         h, w = grid.shape
-        return finish(unary_union(boxes), (x0, y0, x0 + w * r, y0 + h * r), start)
+        walls, whole = unary_union(boxes), box(x0, y0, x0 + w * r, y0 + h * r)
+        if yaw != 0.0:
+            walls, whole = (rotate(g, yaw, (x0, y0), use_radians=True) for g in (walls, whole))
+            # A hair into the map, so that no beam slips through where the two should touch.
+            beside = box(*whole.bounds).difference(whole.buffer(-1e-6 * r))
+            walls = unary_union((walls, beside))
+        return finish(walls, whole.bounds, start)
 
     def to_geojson(self) -> dict[str, Any]:
         """The world as a GeoJSON FeatureCollection."""
