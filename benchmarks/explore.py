@@ -216,7 +216,8 @@ Logs = dict[Map, dict[str, list[float]]]
 def ratios(rows: list[dict[str, Any]], column: str, strategy: str, baseline: str) -> Logs:
     """Logs of the paired ratios strategy / baseline, by map and start.
 
-    Pairs that neither reached are left out; inf says that only the baseline got there.
+    Pairs that neither reached are left out; inf says that only the baseline got there, -inf that
+    only the strategy did.
     """
     cells: dict[tuple[str, ...], dict[str, float]] = {}
     for row in rows:
@@ -227,7 +228,7 @@ def ratios(rows: list[dict[str, Any]], column: str, strategy: str, baseline: str
         if a is None or b is None or (math.isinf(a) and math.isinf(b)):
             continue
         # One metre at least: some worlds are half seen from the start.
-        log = math.log(max(a, 1.0) / max(b, 1.0))
+        log = math.log(max(a, 1.0)) - math.log(max(b, 1.0))
         out.setdefault(key[:2], {}).setdefault(key[2], []).append(log)
     return out
 

@@ -52,6 +52,9 @@ def test_what_was_never_reached_is_counted_and_left_out() -> None:
     result = explore.compare(found, "to99", "tour", "nearest")
     assert (result["pairs"], result["unreached"], result["unreached_baseline"]) == (22, 1, 0)
     assert math.isfinite(float(str(result["ratio"])))
+    back = explore.compare(found, "to99", "nearest", "tour")
+    assert (back["pairs"], back["unreached"], back["unreached_baseline"]) == (22, 0, 1)
+    assert float(str(back["ratio"])) == pytest.approx(1.0 / float(str(result["ratio"])))
     assert explore.compare(found, "to99", "random", "nearest")["pairs"] == 0
     assert explore.alone(found, "random")["runs"] == 0
 
