@@ -139,7 +139,7 @@ def test_viewpoints_fit_the_robot_and_see_their_frontier() -> None:
     assert room.open[points.cells[:, 0], points.cells[:, 1]].all()
     assert np.isfinite(field.distance[points.cells[:, 0], points.cells[:, 1]]).all()
     assert len(np.unique(points.cells, axis=0)) == len(points.cells)
-    assert points.unreachable == 0
+    assert len(points.unreachable) == 0
     chosen = points.frontier > 0
     assert 3 <= chosen.sum() <= 6  # 3.8 m in pieces of 1 m
     assert np.abs(points.facing[chosen]).max() < 1.2  # the unknown lies towards +x
@@ -155,8 +155,9 @@ def test_a_frontier_behind_a_narrow_gap_is_reported_and_not_visited() -> None:
     room = traversable(known, 0.25)
     field = distance_field(known, room, (1.5, 2.0, 0.0), robot_radius=0.25)
     points = find_viewpoints(known, room, field, find_frontiers(known), max_range=2.0)
-    assert points.unreachable > 0
-    assert points.blocked == 30
+    assert len(points.unreachable) > 0
+    assert frontier_mask(known)[tuple(points.unreachable[:, :2].T)].all()
+    assert set(points.unreachable[:, 2]) == {30}
     assert not (points.frontier > 0).any()
 
 

@@ -24,7 +24,7 @@ from fsmi.io.atomic import whole_file
 from fsmi.sensor import RangeSensor
 
 FORMAT = "fsmi-decision"
-VERSION = 1
+VERSION = 2
 
 
 @final

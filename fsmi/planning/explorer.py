@@ -31,6 +31,8 @@ from fsmi.planning.views import Views, candidate_views
 from fsmi.raycast import grid_poses
 from fsmi.sensor import RangeSensor
 
+LAST_LOOK = 0.5  # distance of the places [m] that are tried when no other is worth a scan
+ROOM = 5.0  # what a scan from within a room tells, in scans that are just worth it
 NEARBY = 12  # cells beyond the footprint that decide whether a cell is passable
 
 
@@ -170,7 +172,8 @@ class Explorer:
             occupied_above=self.occupied_above,
             opaque=self._past.memory.opaque(grid, window),
         )
-        room = traversable(known, self.robot_radius)
+        driven = self._past.memory.driven(grid, window)
+        room = traversable(known, self.robot_radius, driven)
         start = int(cells[0, 0]) - top, int(cells[0, 1]) - left
         passable = np.zeros(grid.shape, dtype=np.bool_)
         passable[window] = passable_around(known, room, start, self.robot_radius)
@@ -234,7 +237,9 @@ class Explorer:
         if known.free[i, j]:  # else no scan was taken from here
             self._past.memory.add(grid, Sight.of(known, self.sensor), here)
             known = self.knowledge(grid)
-        room = traversable(known, self.robot_radius)
+            self._past.memory.drive(grid, self._past.driven(here, 0.5 * grid.resolution))
+        self._past.path = None
+        room = self._room(grid, known)
         if avoid is not None:
             room = room.without(grid, avoid, 2.0 * self.robot_radius)
         field = distance_field(known, room, here, robot_radius=self.robot_radius)
@@ -244,6 +249,10 @@ class Explorer:
         if others is not None:
             sight = sight.without(others)
         return self._choose(sight, room, field)
+
+    def _room(self, grid: OccupancyGrid, known: Knowledge) -> Traversable:
+        """Where the robot fits, or fitted before."""
+        return traversable(known, self.robot_radius, self._past.memory.driven(grid))
 
     def _look_here(self, known: Knowledge, here: Pose) -> Plan:
         """The plan of a robot that knows of no place to go to: a scan, unless it does not help."""
@@ -260,20 +269,25 @@ class Explorer:
         known = sight.known
         shortest = max(1, round(self.robot_radius / known.belief.resolution))
         frontiers = find_frontiers(known, min_cells=min(3, shortest))
-        points = find_viewpoints(known, room, field, frontiers, max_range=self.sensor.max_range)
-        views = candidate_views(
-            sight, field, points,
-            gain=self.gain, goal=self._past.goal, limit=self.max_candidates,
-            least=self.worthwhile(known),
-        )  # fmt: skip
-        worth = np.flatnonzero(views.information >= views.least)
+        for lattice in (None, LAST_LOOK):  # before the end is said, all that can be reached
+            points = find_viewpoints(
+                known, room, field, frontiers, max_range=self.sensor.max_range, lattice=lattice
+            )
+            views = candidate_views(
+                sight, field, points,
+                gain=self.gain, goal=self._past.goal, least=self.worthwhile(known),
+                limit=self.max_candidates if lattice is None else 1 + len(points.cells),
+            )  # fmt: skip
+            worth = np.flatnonzero(views.information >= views.least)
+            if len(worth):
+                break
         places = views.poses[worth, :2]
         allowed = ~self._past.blacklist.blocks(places, self._past.plans)
         if len(worth) and not allowed.any() and self._past.blacklist.release(self._past.plans):
             allowed = ~self._past.blacklist.blocks(places, self._past.plans)
         good = views.take(worth[allowed])
         if len(good) == 0:
-            return self._nothing_left(known, points, views, len(worth))
+            return self._nothing_left(points, views, len(worth))
         if self.return_home and math.isfinite(self.max_distance):
             good = good.take(np.flatnonzero(self._can_return(good, room)))
             if len(good) == 0:
@@ -289,7 +303,7 @@ class Explorer:
                 return self._go(good, utility, chosen)
             blocked = self._past.blacklist.blocks(good.poses[:, :2], self._past.plans)
             good = good.take(np.flatnonzero(~blocked))
-        return self._nothing_left(known, points, views, len(worth))
+        return self._nothing_left(points, views, len(worth))
 
     def _go(self, views: Views, utility: npt.NDArray[np.float64], chosen: int) -> Plan:
         order = np.argsort(-utility, kind="stable")
@@ -304,23 +318,27 @@ class Explorer:
             f"{kept}the best of {len(views)} by {self.strategy}: {best.information:.1f} bit at"
             f" the end of {best.cost:.1f} m"
         )
+        self._past.path = views.field.path_to((i, j), best.pose[2])
         return Plan(
-            "go", views.field.path_to((i, j), best.pose[2]), best.pose, best.information,
-            best.cost, tuple(candidates), reason, self.strategy,
+            "go", self._past.path, best.pose, best.information, best.cost, tuple(candidates),
+            reason, self.strategy,
         )  # fmt: skip
 
-    def _nothing_left(
-        self, known: Knowledge, points: Viewpoints, views: Views, given_up: int
-    ) -> Plan:
+    def _nothing_left(self, points: Viewpoints, views: Views, given_up: int) -> Plan:
         """The plan that ends an exploration, with the reason."""
         if given_up:
             reasons = sorted({e.reason for e in self._past.blacklist.entries})
             text = f"{given_up} views are left, all given up: {'; '.join(reasons)}"
             return self._end("stuck", text)
-        door = 2.0 * self.robot_radius / known.belief.resolution
-        if len(views) == 0 and points.blocked >= door:
+        # Rooms are left behind; the inside of furniture, seen through a gap beside it, is not.
+        door = 2.0 * self.robot_radius / views.field.grid.resolution
+        left = points.unreachable[points.unreachable[:, 2] >= door, :2]
+        there = np.column_stack((views.field.grid.cell_to_world(left), np.zeros(len(left))))
+        enough = ROOM * views.least if len(views) else 0.0
+        behind = int((views.sight.information(there) >= enough).sum())
+        if behind:
             text = (
-                f"{points.unreachable} pieces of frontier are left where the robot does not fit"
+                f"{behind} pieces of frontier are left where the robot does not fit"
                 f" (radius {self.robot_radius:g} m)"
             )
             return self._end("unreachable", text)
@@ -345,15 +363,15 @@ class Explorer:
         if math.dist(here[:2], home[:2]) <= 2.0 * grid.resolution:
             return ended
         known = self.knowledge(grid)
-        room = traversable(known, self.robot_radius)
+        room = self._room(grid, known)
         field = distance_field(known, room, here, robot_radius=self.robot_radius)
         i, j = (int(v) for v in grid.world_to_cell(home[:2]))
         cost = float(field.distance[i, j]) if _inside(grid, home) else math.inf
         if math.isinf(cost) or self._past.idle >= PATIENCE:
             return replace(ended, reason=f"{ended.reason}; there is no way home")
         reason = f"on the way home ({ended.status}: {ended.reason})"
-        path = field.path_to((i, j), home[2])
-        return Plan("go", path, home, 0.0, cost, (), reason, self.strategy)
+        self._past.path = field.path_to((i, j), home[2])
+        return Plan("go", self._past.path, home, 0.0, cost, (), reason, self.strategy)
 
     def _end(self, status: str, reason: str) -> Plan:
         self._past.goal = None

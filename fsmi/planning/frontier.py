@@ -79,20 +79,18 @@ class Viewpoints:
         Size [cells] of the frontier a viewpoint was chosen for, 0 for one on the lattice.
     facing : float array (n,)
         Direction towards that frontier in the grid's frame [rad].
-    unreachable : int
-        Frontier pieces that no reachable cell looks at from nearby.
-    blocked : int
-        Cells of the largest frontier among those of which no piece has a viewpoint.
+    unreachable : int array (k, 3)
+        Row, column and size [cells] of the frontiers of which no reachable cell sees a piece from
+        nearby, one row a piece.
     """
 
     cells: npt.NDArray[np.intp]
     frontier: npt.NDArray[np.intp]
     facing: npt.NDArray[np.float64]
-    unreachable: int
-    blocked: int
+    unreachable: npt.NDArray[np.intp]
 
     def __repr__(self) -> str:
-        return f"Viewpoints({len(self.cells)}, {self.unreachable} pieces unreachable)"
+        return f"Viewpoints({len(self.cells)}, {len(self.unreachable)} pieces unreachable)"
 
 
 @kernel
@@ -180,20 +178,15 @@ def find_viewpoints(
     _nearest_views(targets, reachable, known.free, near, views)
     seen = views[:, 0] >= 0
     clusters = frontiers.cluster[chosen]
-    lost = np.setdiff1d(clusters, clusters[seen])
+    lost = ~np.isin(clusters, clusters[seen])
+    unreachable = np.column_stack((targets[lost], frontiers.sizes[clusters[lost]]))
     step = targets[seen] - views[seen]
     extra = _lattice(reachable, frontiers, max_range, lattice, resolution)
     cells = np.concatenate((views[seen], extra))
     sizes = np.concatenate((frontiers.sizes[clusters[seen]], np.zeros(len(extra), dtype=np.intp)))
     facing = np.concatenate((np.arctan2(step[:, 0], step[:, 1]), np.zeros(len(extra))))
     _, first = np.unique(cells @ np.array((reachable.shape[1], 1)), return_index=True)
-    return Viewpoints(
-        cells[first],
-        sizes[first],
-        facing[first],
-        int((~seen).sum()),
-        int(frontiers.sizes[lost].max()) if len(lost) else 0,
-    )
+    return Viewpoints(cells[first], sizes[first], facing[first], unreachable)
 
 
 def _lattice(

@@ -13,6 +13,7 @@ from fsmi.planning.knowledge import FREE_BELOW, Mask, grown
 from fsmi.planning.sight import Sight
 from fsmi.sensor import RangeSensor
 
+BESIDE = 0.3 * np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])  # [cells]
 PATIENCE = 3  # scans that may leave a cell unknown although it was in view
 
 
@@ -29,6 +30,9 @@ class Memory:
     written off; one whose value moves but does not settle gets as many scans more as the sensor
     needs to make an untouched cell free.
 
+    The opposite of these are *driven cells*: where the centre of the robot was. Walls that noise
+    thickens must not close behind it a passage that it came through.
+
     Parameters
     ----------
     sensor : RangeSensor
@@ -42,6 +46,7 @@ class Memory:
         self._slow = min(PATIENCE + math.ceil(math.log(odds) / math.log(sensor.delta_emp)), 255)
         self._dark: npt.NDArray[np.uint8] = np.zeros((0, 0), dtype=np.uint8)
         self._walls: Mask = np.zeros((0, 0), dtype=np.bool_)
+        self._driven: Mask = np.zeros((0, 0), dtype=np.bool_)
         self._layout: tuple[Any, ...] = ()
         self._cells: npt.NDArray[Any] | None = None
 
@@ -57,6 +62,19 @@ class Memory:
         limit = np.where(p == 0.5, PATIENCE, self._slow)
         return np.asarray((self._walls[window] & grown(uncertain)) | (uncertain & (dark >= limit)))
 
+    def driven(self, grid: OccupancyGrid, window: tuple[slice, slice] = np.s_[:, :]) -> Mask | None:
+        """The cells (H, W) that the robot's centre crossed; None without a memory of such a map."""
+        return self._driven[window] if self._layout == _layout(grid) else None
+
+    def drive(self, grid: OccupancyGrid, xy: npt.NDArray[np.float64]) -> None:
+        """Remember that the robot's centre was at the places (n, 2) [m] of the map added last."""
+        # Around each, so that no line through a corner of cells is broken.
+        points = grid.world_to_grid(xy)[:, None, :] + BESIDE
+        j, i = np.floor(points.reshape(-1, 2)).astype(np.intp).T
+        h, w = self._driven.shape
+        inside = (i >= 0) & (j >= 0) & (i < h) & (j < w)
+        self._driven[i[inside], j[inside]] = True
+
     def add(self, grid: OccupancyGrid, sight: Sight, pose: npt.ArrayLike) -> None:
         """Remember the walls of `grid` and the unknown cells in view of the scan from `pose`.
 
@@ -69,6 +87,7 @@ class Memory:
         if self._layout != _layout(grid):
             self._dark = np.zeros(grid.shape, dtype=np.uint8)
             self._walls = np.zeros(grid.shape, dtype=np.bool_)
+            self._driven = np.zeros(grid.shape, dtype=np.bool_)
             self._layout = _layout(grid)
         self._walls |= sight.known.occupied
         seen = sight.mask(pose)
@@ -79,13 +98,14 @@ class Memory:
         return {
             "dark": self._dark.copy(),
             "walls": self._walls.copy(),
+            "driven": self._driven.copy(),
             "layout": self._layout,
             "same_map": self._cells is grid.cells,
         }
 
     def restore(self, state: dict[str, Any], grid: OccupancyGrid) -> None:
         """Remember what `state` says, `grid` being the map it was made for."""
-        self._dark, self._walls = state["dark"], state["walls"]
+        self._dark, self._walls, self._driven = state["dark"], state["walls"], state["driven"]
         shape, resolution, origin = state["layout"] or ((), 0.0, ())
         self._layout = (tuple(shape), resolution, tuple(origin)) if shape else ()
         self._cells = grid.cells if state["same_map"] else None

@@ -6,6 +6,9 @@ import dataclasses
 import math
 from typing import Any, final
 
+import numpy as np
+import numpy.typing as npt
+
 from fsmi.grid import OccupancyGrid
 from fsmi.planning.blacklist import Blacklist, Entry
 from fsmi.planning.knowledge import FREE_BELOW, Knowledge
@@ -28,6 +31,8 @@ class Past:
         Made so far.
     goal : (x, y, theta) or None
         Where the robot is driving to.
+    path : array (n, 3) or None
+        How, as the last plan said.
     last : (pose, float) or None
         Pose at the last plan and the least entropy of the belief [bit] so far: the entropy of a
         wall that flickers goes up and down, which is no news.
@@ -49,6 +54,7 @@ class Past:
         self.travelled = 0.0
         self.plans, self.idle = 0, 0
         self.goal: Pose | None = None
+        self.path: npt.NDArray[np.float64] | None = None
         self.last: tuple[Pose, float] | None = None
         self.left: list[Pose] = []
         self.home: Pose | None = None
@@ -84,6 +90,22 @@ class Past:
                     self._give_up("the robot does not move towards it")
         self.last = (pose, entropy)
 
+    def driven(self, pose: Pose, step: float) -> npt.NDArray[np.float64]:
+        """Places (n, 2) [m] between which the robot came to `pose`, a `step` [m] apart.
+
+        The beginning of the path of the last plan, if it ends nearby; else only where it is now.
+        """
+        here = np.array([pose[:2]])
+        if self.path is None or len(self.path) < 2:
+            return here
+        corners = self.path[:, :2]
+        along = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(corners, axis=0).T))))
+        at = np.arange(0.0, along[-1] + step, step)
+        places = np.column_stack([np.interp(at, along, axis) for axis in corners.T])
+        gaps = np.hypot(*(places - here).T)
+        last = int(gaps.argmin())
+        return np.vstack((places[: last + 1], here)) if gaps[last] <= 2.0 * step else here
+
     def choose(self, goal: Pose, *, alone: bool = False) -> bool:
         """Take a goal; False if it was left before and nothing was learnt since.
 
@@ -113,6 +135,7 @@ class Past:
             "travelled": self.travelled,
             "plans": self.plans,
             "goal": self.goal,
+            "path": None if self.path is None else self.path.tolist(),
             "last": self.last,
             "left": list(self.left),
             "idle": self.idle,
@@ -127,6 +150,7 @@ class Past:
         self.travelled, self.plans = state["travelled"], state["plans"]
         self.idle, self.spent = state["idle"], state["spent"]
         self.goal, self.home = _pose(state["goal"]), _pose(state["home"])
+        self.path = None if state["path"] is None else np.array(state["path"])
         last = state["last"]
         self.last = None if last is None else ((*last[0],), last[1])
         self.left = [(p[0], p[1], p[2]) for p in state.get("left", ())]

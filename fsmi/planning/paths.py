@@ -61,7 +61,7 @@ class Traversable:
     Attributes
     ----------
     open : bool array (H, W)
-        Free cells at which the whole footprint is known to be free.
+        Free cells at which the whole footprint is known to be free, or fitted before.
     weight : uint8 array (H, W)
         How many times longer a step through a cell counts when paths are compared.
     """
@@ -85,16 +85,19 @@ class Traversable:
         return f"Traversable({int(self.open.sum())} of {self.open.size} cells open)"
 
 
-def traversable(known: Knowledge, robot_radius: float) -> Traversable:
+def traversable(known: Knowledge, robot_radius: float, driven: Mask | None = None) -> Traversable:
     """Where a disc of `robot_radius` [m] fits: free, clear of walls and of the unknown.
 
     The cell added to the radius covers half the wall's cell and the robot's offset in its own.
+    Where the robot has `driven` (H, W) before, the first half is enough: the second was proved.
     """
     if not (math.isfinite(robot_radius) and robot_radius > 0.0):
         raise ValueError(f"robot_radius is {robot_radius}; need a positive number of metres")
     cells = robot_radius / known.belief.resolution
     blocked = inflate(known.solid, cells + 1.0) | inflate(known.unknown, cells)
     open_cells = known.free & ~blocked
+    if driven is not None and (driven & known.free & ~open_cells).any():
+        open_cells |= driven & known.free & ~inflate(known.solid, cells + 0.5)
     weight = np.where(inflate(known.solid, cells + 3.0), NARROW, 1).astype(np.uint8)
     return Traversable(open_cells, weight)
 
