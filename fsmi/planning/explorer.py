@@ -61,7 +61,8 @@ class Explorer:
         Whether the robot drives back to where the first plan was made before the exploration
         ends. With `max_distance`, only views are taken from which it still gets home.
     max_candidates : int
-        At most so many views are evaluated in a plan (the nearest ones).
+        At most so many views are evaluated in a plan (the nearest ones); more only before it
+        is said that none is worth a scan.
     free_below, occupied_above : float
         Probabilities at which a cell counts as free and as occupied.
 
@@ -172,8 +173,7 @@ class Explorer:
             occupied_above=self.occupied_above,
             opaque=self._past.memory.opaque(grid, window),
         )
-        driven = self._past.memory.driven(grid, window)
-        room = traversable(known, self.robot_radius, driven)
+        room = self._room(grid, known, window)
         start = int(cells[0, 0]) - top, int(cells[0, 1]) - left
         passable = np.zeros(grid.shape, dtype=np.bool_)
         passable[window] = passable_around(known, room, start, self.robot_radius)
@@ -250,9 +250,11 @@ class Explorer:
             sight = sight.without(others)
         return self._choose(sight, room, field)
 
-    def _room(self, grid: OccupancyGrid, known: Knowledge) -> Traversable:
-        """Where the robot fits, or fitted before."""
-        return traversable(known, self.robot_radius, self._past.memory.driven(grid))
+    def _room(
+        self, grid: OccupancyGrid, known: Knowledge, window: tuple[slice, slice] = np.s_[:, :]
+    ) -> Traversable:
+        """Where the robot fits, or fitted before, in a window of the map that `known` speaks of."""
+        return traversable(known, self.robot_radius, self._past.memory.driven(grid, window))
 
     def _look_here(self, known: Knowledge, here: Pose) -> Plan:
         """The plan of a robot that knows of no place to go to: a scan, unless it does not help."""
@@ -265,11 +267,14 @@ class Explorer:
         self._past.goal = None
         return Plan("go", pose, here, bits, 0.0, (), reason, self.strategy)
 
-    def _choose(self, sight: Sight, room: Traversable, field: DistanceField) -> Plan:
+    def _candidates(
+        self, sight: Sight, room: Traversable, field: DistanceField
+    ) -> tuple[Viewpoints, Views]:
+        """Places to look from; all that can be reached before it is said that none is worth it."""
         known = sight.known
         shortest = max(1, round(self.robot_radius / known.belief.resolution))
         frontiers = find_frontiers(known, min_cells=min(3, shortest))
-        for lattice in (None, LAST_LOOK):  # before the end is said, all that can be reached
+        for lattice in (None, LAST_LOOK):
             points = find_viewpoints(
                 known, room, field, frontiers, max_range=self.sensor.max_range, lattice=lattice
             )
@@ -278,9 +283,13 @@ class Explorer:
                 gain=self.gain, goal=self._past.goal, least=self.worthwhile(known),
                 limit=self.max_candidates if lattice is None else 1 + len(points.cells),
             )  # fmt: skip
-            worth = np.flatnonzero(views.information >= views.least)
-            if len(worth):
+            if (views.information >= views.least).any():
                 break
+        return points, views
+
+    def _choose(self, sight: Sight, room: Traversable, field: DistanceField) -> Plan:
+        points, views = self._candidates(sight, room, field)
+        worth = np.flatnonzero(views.information >= views.least)
         places = views.poses[worth, :2]
         allowed = ~self._past.blacklist.blocks(places, self._past.plans)
         if len(worth) and not allowed.any() and self._past.blacklist.release(self._past.plans):
