@@ -121,6 +121,10 @@ def test_unknown_cells_are_not_entered_and_kept_off() -> None:
     field = distance_field(known, room, (1.0, 1.0, 0.0), robot_radius=0.2)
     assert not np.isfinite(field.distance[:, 20:]).any()
     assert len(field.path_to((10, 30), 0.0)) == 0
+    cells[10, 17] = -1  # 2.24 cells from the place beside and below it
+    known = classify(OccupancyGrid(cells, 0.1))
+    assert traversable(known, 0.2).open[12, 16]
+    assert not traversable(known, 0.2, beside=False).open[12, 16]
 
 
 def test_a_robot_close_to_a_wall_can_leave_but_not_come_closer() -> None:

@@ -27,7 +27,7 @@ from fsmi.planning.paths import (
 from fsmi.planning.plan import Candidate, Plan, Pose
 from fsmi.planning.sight import Sight
 from fsmi.planning.strategies import STRATEGIES
-from fsmi.planning.views import Views, candidate_views
+from fsmi.planning.views import HEADINGS, Views, candidate_views
 from fsmi.raycast import grid_poses
 from fsmi.sensor import RangeSensor
 
@@ -114,6 +114,10 @@ class Explorer:
     def travelled(self) -> float:
         """Distance driven since the first plan [m], straight from plan to plan."""
         return self._past.travelled
+
+    @property
+    def _sees_around(self) -> bool:
+        return self.sensor.fov >= 2.0 * math.pi - 1e-9
 
     def _options(self) -> dict[str, Any]:
         """What the constructor takes besides the sensor."""
@@ -254,18 +258,31 @@ class Explorer:
         self, grid: OccupancyGrid, known: Knowledge, window: tuple[slice, slice] = np.s_[:, :]
     ) -> Traversable:
         """Where the robot fits, or fitted before, in a window of the map that `known` speaks of."""
-        return traversable(known, self.robot_radius, self._past.memory.driven(grid, window))
+        return traversable(
+            known, self.robot_radius, self._past.memory.driven(grid, window),
+            beside=self.sensor.fov >= math.pi,
+        )  # fmt: skip
 
     def _look_here(self, known: Knowledge, here: Pose) -> Plan:
         """The plan of a robot that knows of no place to go to: a scan, unless it does not help."""
-        pose = np.array([here])
-        bits = float(Sight.of(known, self.sensor).information(pose)[0])
-        if bits < self.worthwhile(known) or self._past.idle >= PATIENCE:
-            fits = f"a robot of radius {self.robot_radius:g} m fits nowhere near"
-            return self._end("stuck", f"{fits}, as far as the map tells")
-        reason = f"too little is known to move; a scan here promises {bits:.1f} bit"
+        fits = f"a robot of radius {self.robot_radius:g} m fits nowhere near"
+        return self._turn(Sight.of(known, self.sensor), here) or self._end(
+            "stuck", f"{fits}, as far as the map tells"
+        )
+
+    def _turn(self, sight: Sight, here: Pose) -> Plan | None:
+        """A scan from where the robot is, facing what promises most; None if it does not help."""
+        turns = np.arange(1 if self._sees_around else HEADINGS) * (2.0 * math.pi / HEADINGS)
+        poses = np.column_stack((np.full((len(turns), 2), here[:2]), here[2] + turns))
+        bits = sight.information(poses)
+        best = int(bits.argmax())
+        if bits[best] < self.worthwhile(sight.known) or self._past.idle >= PATIENCE:
+            return None
+        reason = f"too little is known to move; a scan here promises {bits[best]:.1f} bit"
         self._past.goal = None
-        return Plan("go", pose, here, bits, 0.0, (), reason, self.strategy)
+        goal = (here[0], here[1], math.remainder(poses[best, 2], 2.0 * math.pi))
+        path = np.array([goal])
+        return Plan("go", path, goal, float(bits[best]), 0.0, (), reason, self.strategy)
 
     def _candidates(
         self, sight: Sight, room: Traversable, field: DistanceField
@@ -290,6 +307,10 @@ class Explorer:
     def _choose(self, sight: Sight, room: Traversable, field: DistanceField) -> Plan:
         points, views = self._candidates(sight, room, field)
         worth = np.flatnonzero(views.information >= views.least)
+        if len(worth) == 0 and not self._sees_around:
+            turned = self._turn(sight, field.start)
+            if turned is not None:
+                return turned
         places = views.poses[worth, :2]
         allowed = ~self._past.blacklist.blocks(places, self._past.plans)
         if len(worth) and not allowed.any() and self._past.blacklist.release(self._past.plans):

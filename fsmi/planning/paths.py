@@ -85,16 +85,21 @@ class Traversable:
         return f"Traversable({int(self.open.sum())} of {self.open.size} cells open)"
 
 
-def traversable(known: Knowledge, robot_radius: float, driven: Mask | None = None) -> Traversable:
+def traversable(
+    known: Knowledge, robot_radius: float, driven: Mask | None = None, *, beside: bool = True
+) -> Traversable:
     """Where a disc of `robot_radius` [m] fits: free, clear of walls and of the unknown.
 
     The cell added to the radius covers half the wall's cell and the robot's offset in its own.
     Where the robot has `driven` (H, W) before, the first half is enough: the second was proved.
+    A sensor that does not see what is `beside` the robot needs half a cell of distance from the
+    unknown as well: the wall that begins there is not seen before it is touched.
     """
     if not (math.isfinite(robot_radius) and robot_radius > 0.0):
         raise ValueError(f"robot_radius is {robot_radius}; need a positive number of metres")
     cells = robot_radius / known.belief.resolution
-    blocked = inflate(known.solid, cells + 1.0) | inflate(known.unknown, cells)
+    unseen = inflate(known.unknown, cells + (0.0 if beside else 0.5))
+    blocked = inflate(known.solid, cells + 1.0) | unseen
     open_cells = known.free & ~blocked
     if driven is not None and (driven & known.free & ~open_cells).any():
         open_cells |= driven & known.free & ~inflate(known.solid, cells + 0.5)
