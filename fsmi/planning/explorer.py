@@ -15,7 +15,7 @@ from fsmi.planning.decision import Decision
 from fsmi.planning.frontier import Viewpoints, find_frontiers, find_viewpoints
 from fsmi.planning.gains import GAINS
 from fsmi.planning.knowledge import FREE_BELOW, OCCUPIED_ABOVE, Knowledge, classify
-from fsmi.planning.past import PATIENCE, Past
+from fsmi.planning.past import NEWS, PATIENCE, Past
 from fsmi.planning.paths import (
     DistanceField,
     Traversable,
@@ -276,7 +276,9 @@ class Explorer:
         poses = np.column_stack((np.full((len(turns), 2), here[:2]), here[2] + turns))
         bits = sight.information(poses)
         best = int(bits.argmax())
-        if bits[best] < self.worthwhile(sight.known) or self._past.idle >= PATIENCE:
+        # To turn costs no metre, and a few cells beside a robot may keep it from moving.
+        least = self.worthwhile(sight.known) * (1.0 if self._sees_around else NEWS)
+        if bits[best] < least or self._past.idle >= PATIENCE:
             return None
         reason = f"too little is known to move; a scan here promises {bits[best]:.1f} bit"
         self._past.goal = None

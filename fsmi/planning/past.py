@@ -16,6 +16,7 @@ from fsmi.planning.memory import Memory
 from fsmi.planning.plan import Pose
 from fsmi.sensor import RangeSensor
 
+NEWS = 0.2  # share of a worthwhile view that is news: noise alone always changes a few cells
 PATIENCE = 3  # plans without movement and without news after which a goal is given up
 
 
@@ -76,7 +77,7 @@ class Past:
             self.travelled += step
             # A fraction of a worthwhile view: noise alone always changes a few cells. A map that
             # grew, or of which much was forgotten, begins anew.
-            news = lowest - entropy > 0.2 * least or entropy - lowest > 10.0 * least
+            news = lowest - entropy > NEWS * least or entropy - lowest > 10.0 * least
             if news:
                 self.left.clear()
             else:

@@ -92,13 +92,13 @@ def traversable(
 
     The cell added to the radius covers half the wall's cell and the robot's offset in its own.
     Where the robot has `driven` (H, W) before, the first half is enough: the second was proved.
-    A sensor that does not see what is `beside` the robot needs half a cell of distance from the
+    A sensor that does not see what is `beside` the robot needs a cell of distance from the
     unknown as well: the wall that begins there is not seen before it is touched.
     """
     if not (math.isfinite(robot_radius) and robot_radius > 0.0):
         raise ValueError(f"robot_radius is {robot_radius}; need a positive number of metres")
     cells = robot_radius / known.belief.resolution
-    unseen = inflate(known.unknown, cells + (0.0 if beside else 0.5))
+    unseen = inflate(known.unknown, cells + (0.0 if beside else 1.0))
     blocked = inflate(known.solid, cells + 1.0) | unseen
     open_cells = known.free & ~blocked
     if driven is not None and (driven & known.free & ~open_cells).any():
