@@ -124,7 +124,7 @@ def test_a_robot_that_faces_a_wall_turns_around(start: tuple[float, float, float
 
 
 def test_a_narrow_field_of_view_does_not_brush_walls_beside_it() -> None:
-    # Cells beside the robot that nobody saw hid a wall; three runs of this world touched it.
+    # Cells beside the robot that nobody saw hid a wall: this run touched it.
     world = make_world("cave", seed=0)
     narrow = RangeSensor(n_beams=360, max_range=8.0, fov=math.pi / 2, delta_occ=20.0, delta_emp=0.3)
     robot = SimulatedRobot(world, narrow, radius=0.2, rng=0)
