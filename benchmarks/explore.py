@@ -98,10 +98,11 @@ def place(world: Any, number: int) -> tuple[float, float, float]:
 def scene(family: str, seed: int, start: int, sensor: str, noise: str) -> tuple[Any, ...]:
     """World, starting place, sensor and coverage: what the runs of a group share."""
     from fsmi import RangeSensor
+    from fsmi.sim.convert import read_world
     from fsmi.sim.coverage import Coverage
     from fsmi.sim.floorplans import make_world
 
-    world = make_world(family, seed=seed)
+    world = make_world(family, seed=seed) if family in FAMILIES else read_world(family)
     begin = place(world, start)
     lidar = RangeSensor(
         n_beams=360, sigma=NOISES[noise], delta_occ=20.0, delta_emp=0.3, **SENSORS[sensor]
@@ -323,7 +324,9 @@ def rows(argv: list[str]) -> list[dict[str, object]]:
     parser.add_argument("--maps", type=int, default=1, help="seeds of each family (1)")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--starts", type=int, default=1, help="starting places a map (1)")
-    parser.add_argument("--families", nargs="+", default=FAMILIES, choices=FAMILIES)
+    parser.add_argument(
+        "--families", nargs="+", default=FAMILIES, help=f"{', '.join(FAMILIES)}, or map files"
+    )
     parser.add_argument("--sensors", nargs="+", default=("8m",), choices=SENSORS)
     parser.add_argument("--noises", nargs="+", default=("on",), choices=NOISES)
     parser.add_argument("--strategies", nargs="+", default=STRATEGIES)
