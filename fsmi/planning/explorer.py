@@ -280,7 +280,7 @@ class Explorer:
         least = self.worthwhile(sight.known) * (1.0 if self._sees_around else NEWS)
         if bits[best] < least or self._past.idle >= PATIENCE:
             return None
-        reason = f"too little is known to move; a scan here promises {bits[best]:.1f} bit"
+        reason = f"a scan here promises {bits[best]:.1f} bit, no other place is worth one"
         self._past.goal = None
         goal = (here[0], here[1], math.remainder(poses[best, 2], 2.0 * math.pi))
         path = np.array([goal])
